@@ -1,0 +1,35 @@
+# Every target makes and uses its own .venv; nothing else needs to be installed by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all test-e2e lint bench clean
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.ready   ## the first program of the README
+	$(BIN)/python examples/goroutines.py
+
+test: $(VENV)/.ready   ## the fast tests
+	$(BIN)/python -m pytest -m "not slow and not e2e"
+
+test-all: $(VENV)/.ready   ## the fast and the slow tests, not those that need a container engine
+	$(BIN)/python -m pytest -m "not e2e"
+
+test-e2e: $(VENV)/.ready   ## a real compose cluster (skips with a reason where no engine answers)
+	$(BIN)/python -m pytest -m e2e tests/e2e
+
+lint: $(VENV)/.ready   ## ruff (format and rules), mypy strict, the layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready   ## the figures of benchmarks/
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
