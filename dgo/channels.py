@@ -1,0 +1,293 @@
+"""Channels: how goroutines talk, wherever they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from dgo.core.channel import Channel
+from dgo.errors import ChannelClosed, WouldBlock
+from dgo.runtime import current
+from dgo.runtime.node import Node
+from dgo.runtime.shared import KINDS, Ref, Shared
+from dgo.wire.snapshot import ATOMS, freeze, thaw
+
+__all__ = ["Chan", "RecvChan", "SendChan"]
+
+T = TypeVar("T")
+
+
+class _Handle(Shared):
+    """What all views of a channel share."""
+
+    __slots__ = ("_capacity", "_name")
+
+    _capacity: int
+    _name: str | None
+
+    def _meta(self) -> list[Any]:
+        return [self._capacity, self._name]
+
+    @classmethod
+    def _rebuild(cls, node: Node, core: Any, ref: Ref | None, meta: list[Any]) -> Shared:
+        handle = cast("_Handle", super()._rebuild(node, core, ref, meta))
+        handle._capacity, handle._name = meta
+        return handle
+
+    def _view(self, cls: type[Any]) -> Any:
+        return cls._rebuild(self._node, self._core, self._ref, self._meta())
+
+    def _ask(self, operation: str, args: list[Any], kind: str, timeout: float | None = None) -> tuple[Any, bool]:
+        """One operation on a channel whose home is elsewhere: ``(frozen result, ok)``."""
+        node = self._node
+        assert self._ref is not None
+        with node.lock:
+            node.check_open()
+            if args:
+                args = [node.values.write(args[0], self._ref.home)]
+            ticket = node.remote.start(self._ref, operation, args, *node.host.waker())
+        result = node.wait(ticket, kind, self, timeout)
+        return result, ticket.ok
+
+    @property
+    def capacity(self) -> int:
+        """How many values fit without a receiver (Go's ``cap``)."""
+        return self._capacity
+
+    @property
+    def name(self) -> str | None:
+        """The name given at the start, for people."""
+        return self._name
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed; a snapshot."""
+        if self._core is None:
+            return bool(self._ask("closed", [], "chan closed")[0])
+        return bool(self._core.closed)
+
+    def __len__(self) -> int:
+        if self._core is None:
+            return int(self._ask("len", [], "chan len")[0])
+        with self._node.lock:
+            return len(self._core)
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        label = f"{self._name!r}, " if self._name else ""
+        core = self._core
+        if core is None:
+            return f"{kind}({label}{self._id_text}, capacity {self._capacity}, elsewhere)"
+        with self._node.lock:
+            text = f"{kind}({label}{self._id_text}, {len(core)}/{core.capacity}"
+            if core.receivers:
+                text += f", {len(core.receivers)} receivers waiting"
+            if core.senders:
+                text += f", {len(core.senders)} senders waiting"
+            return text + (", closed)" if core.closed else ")")
+
+
+class _Sending(_Handle, Generic[T]):
+    __slots__ = ()
+
+    def send(self, value: T, *, timeout: float | None = None) -> None:
+        """Sends ``value``; blocks until it is received (capacity 0) or stored.
+
+        The receiver gets a value of its own: nothing mutable is shared.
+
+        Args:
+            value: what to send.
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChannelClosed: the channel is closed, or was while this send waited.
+            ChannelLost: the process in which the channel lived has died.
+            SerializationError: you: the value cannot travel; the message gives the way to the offending part.
+            Timeout: the timeout ran out; nothing was sent.
+        """
+        frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
+        core = self._core
+        if core is None:
+            self._ask("send", [frozen], "chan send", timeout)
+            return
+        node = self._node
+        with node.lock:
+            if core.try_send(frozen):
+                return
+            ticket = node.host.ticket(frozen)
+            core.queue_send(ticket)
+        node.wait(ticket, "chan send", self, timeout)
+
+    def send_nowait(self, value: T) -> None:
+        """Sends if that needs no waiting for a receiver or a slot.
+
+        Raises:
+            WouldBlock: no receiver waits and no slot is free.
+            ChannelClosed: the channel is closed.
+        """
+        frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
+        core = self._core
+        if core is None:
+            self._ask("offer", [frozen], "chan send")
+            return
+        node = self._node
+        with node.lock:
+            ticket = node.host.ticket(frozen)
+            core.offer(ticket, WouldBlock("no receiver waits and no slot is free"))
+        node.wait(ticket, "chan send", self)
+
+    def close(self) -> None:
+        """Closes the channel: what is stored can still be received, senders fail from now on.
+
+        Raises:
+            ChannelClosed: you: it is closed already.
+        """
+        core = self._core
+        if core is None:
+            self._ask("close", [], "chan close")
+            return
+        with self._node.lock:
+            core.close()
+
+
+class _Receiving(_Handle, Generic[T]):
+    __slots__ = ()
+
+    def recv_ok(self, *, timeout: float | None = None) -> tuple[T, bool] | tuple[None, bool]:
+        """Go's ``v, ok := <-ch``: ``(value, True)``, or ``(None, False)`` when closed and drained.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChannelLost: the process in which the channel lived has died.
+            SerializationError: this value cannot be rebuilt in this process (others can be received).
+            Timeout: the timeout ran out; nothing was received.
+        """
+        core = self._core
+        if core is None:
+            value, ok = self._ask("recv", [], "chan receive", timeout)
+        else:
+            node = self._node
+            with node.lock:
+                found = core.try_recv()
+                if found is None:
+                    ticket = node.host.ticket()
+                    core.recv(ticket)
+            if found is None:
+                value = node.wait(ticket, "chan receive", self, timeout)
+                ok = ticket.ok
+            else:
+                value, ok = found
+        if type(value) in ATOMS:
+            return value, ok
+        return cast("T", thaw(value, last=True)), ok
+
+    def recv(self, *, timeout: float | None = None) -> T:
+        """The next value, in the order in which they were sent; blocks until there is one.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChannelClosed: the channel is closed and every value was received.
+            ChannelLost: the process in which the channel lived has died.
+            SerializationError: this value cannot be rebuilt in this process (others can be received).
+            Timeout: the timeout ran out; nothing was received.
+        """
+        value, ok = self.recv_ok(timeout=timeout)
+        if not ok:
+            raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
+        return cast("T", value)
+
+    def recv_nowait(self) -> T:
+        """The next value if one is there.
+
+        Raises:
+            WouldBlock: there is none now.
+            ChannelClosed: the channel is closed and every value was received.
+        """
+        core = self._core
+        if core is None:
+            value, ok = self._ask("poll", [], "chan receive")
+        else:
+            with self._node.lock:
+                found = core.try_recv()
+            if found is None:
+                raise WouldBlock(f"receive on {self!r}: no value is there")
+            value, ok = found
+        if not ok:
+            raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
+        return cast("T", thaw(value, last=True))
+
+    def __iter__(self) -> Iterator[T]:
+        """Go's ``for v := range ch``: until closed and drained."""
+        while True:
+            value, ok = self.recv_ok()
+            if not ok:
+                return
+            yield cast("T", value)
+
+
+class SendChan(_Sending[T]):
+    """The sending end of a channel. Equal to the channel itself."""
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "send"
+
+
+class RecvChan(_Receiving[T]):
+    """The receiving end of a channel. Equal to the channel itself."""
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "recv"
+
+
+class Chan(_Sending[T], _Receiving[T]):
+    """A channel: a typed conduit between goroutines, wherever they run.
+
+    It lives in the process that made it; a handle can be passed to any goroutine and is the same channel there.
+
+    Args:
+        capacity: how many values are stored without a receiver; 0: a send waits for its receiver.
+        name: for people: shown by ``repr``, in dumps and errors.
+
+    Raises:
+        TypeError: you: ``capacity`` is not an integer.
+        ValueError: you: ``capacity`` is negative.
+
+    Example:
+        >>> ch: dgo.Chan[int] = dgo.Chan(10)
+        >>> ch.send(1)
+        >>> ch.recv()
+        1
+    """
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "chan"
+
+    def __init__(self, capacity: int = 0, *, name: str | None = None) -> None:
+        if type(capacity) is not int:
+            if isinstance(capacity, bool) or not isinstance(capacity, int):
+                raise TypeError(f"the capacity of a channel is an integer, not {capacity!r:.80}")
+            capacity = int(capacity)
+        if capacity < 0:
+            raise ValueError(f"the capacity of a channel cannot be negative: {capacity}")
+        self._node = current.get()
+        self._core = Channel(capacity)
+        self._ref = None
+        self._capacity = capacity
+        self._name = name
+
+    def sender(self) -> SendChan[T]:
+        """The sending end: has no receiving methods."""
+        return cast("SendChan[T]", self._view(SendChan))
+
+    def receiver(self) -> RecvChan[T]:
+        """The receiving end: has no sending methods."""
+        return cast("RecvChan[T]", self._view(RecvChan))
+
+
+for _cls in (Chan, SendChan, RecvChan):
+    KINDS[_cls.KIND] = _cls
+

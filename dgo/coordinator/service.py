@@ -1,0 +1,374 @@
+"""The coordinator's rules, wired to its links.
+
+It holds only what its members can tell it again: who they are, and the goroutines that no worker has yet.
+It has no thread and no clock of its own; whoever runs it calls ``step`` when there is input and ``tick`` a
+few times a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from dgo.core.membership import ROLES, Member, Members, State
+from dgo.core.placement import Placement, Waiting
+from dgo.ids import node_name
+from dgo.runtime.links import Links
+from dgo.transport.interface import Route, Transport
+from dgo.wire.frames import Header, Kind, encode_header
+from dgo.wire.messages import PROTOCOL, Msg, ProtocolError
+
+__all__ = ["Coordinator", "python_version"]
+
+log = logging.getLogger("dgo.coordinator")
+
+LEASE = 10.0  # seconds for a member whose connection broke to come back
+STEAL_SECONDS = 0.005  # how often an idle worker may ask for work
+
+Origin = tuple[int, int]  # (spawner, job)
+
+
+def python_version() -> str:
+    """The Python version that must agree across a cluster, e.g. ``3.11``."""
+    import sys
+
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+class Coordinator:
+    """The state of one cluster.
+
+    Args:
+        node: this process's node id.
+        transport: bound already; inbound connections are watched.
+        clock: monotonic seconds.
+        lease: seconds for a member whose connection broke to come back.
+    """
+
+    def __init__(self, node: int, transport: Transport, clock: Callable[[], float], lease: float = LEASE) -> None:
+        self.node = node
+        self.members = Members(lease)
+        self.placement = Placement()
+        self.draining = False
+        self.on_driver_gone: Callable[[int], object] | None = None
+        self._clock = clock
+        self._transport = transport
+        self._workers_named = 0
+        self._warned: set[int] = set()
+        self._last_steal = 0.0
+        self.links = Links(node, transport, self._deliver, clock, None)
+        self.links.on_control = self._on_control
+        self._handlers: dict[int, Callable[..., None]] = {
+            Msg.BYE: self._on_bye,
+            Msg.LOST: self._on_lost,
+            Msg.WHERE: self._on_where,
+            Msg.CALL: self._on_call,
+            Msg.WORKERS: self._on_workers,
+            Msg.DRAIN: self._on_drain,
+            Msg.SUBMIT: self._on_submit,
+            Msg.GIVEN: self._on_given,
+            Msg.LOAD: self._on_load,
+        }
+
+    # ---- running ---------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Handles input, places what can be placed, sends what is queued."""
+        self.links.receive()
+        self._place()
+        self.links.flush()
+
+    def tick(self) -> None:
+        """Called a few times a second: broken connections, leases, acknowledgements, idle workers."""
+        now = self._clock()
+        for route in self._transport.broken():
+            for member in self.members.all():
+                if self.links.link(member.node).inbound == route:
+                    self.members.suspect(member.node, now)
+        for node in self.members.overdue(now):
+            self.lose(node, f"no connection for {self.members.lease:g} s")
+        self._steal()
+        self.links.housekeeping()
+        self.step()
+
+    def _deliver(self, peer: int, message: list[Any], frames: list[bytes]) -> None:
+        if self.members.get(peer) is None:
+            return
+        self.members.back(peer)
+        handler = self._handlers.get(message[0])
+        if handler is None:
+            raise ProtocolError(f"the coordinator does not take {Msg(message[0]).name}")
+        handler(peer, frames, *message[1:])
+
+    # ---- joining and leaving ---------------------------------------------------------------------
+
+    def _on_control(self, header: Header, route: Route, frames: list[bytes]) -> None:
+        if header.kind != Kind.JOIN:
+            raise ProtocolError(f"the coordinator does not take {Kind(header.kind).name}")
+        try:
+            facts = msgpack.unpackb(frames[1], strict_map_key=True)
+            refusal = self._refusal(header, facts)
+            if refusal is None:
+                member = self._member(header.source, facts)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ProtocolError(f"not a JOIN: {type(error).__name__}: {error}") from error
+        if refusal is not None:
+            log.warning("refused a %s: %s", facts.get("role"), refusal)
+            self._control(route, Kind.REFUSED, header.source, {"reason": refusal})
+            return
+        if self.members.get(member.node) is None:
+            self._welcome_new(member)
+        self.members.back(member.node)
+        self.links.attach(member.node, route)
+        known = self.members.get(member.node)
+        assert known is not None
+        self._control(route, Kind.WELCOME, header.source, {"name": known.name, "protocol": PROTOCOL})
+
+    def _refusal(self, header: Header, facts: dict[str, Any]) -> str | None:
+        if facts["protocol"] != PROTOCOL:
+            return (
+                f"protocol version {facts['protocol']} cannot talk to this coordinator's version {PROTOCOL}: "
+                "install the same version of dgo everywhere"
+            )
+        if facts["role"] in ("driver", "worker") and facts["python"] != python_version():
+            return (
+                f"Python {facts['python']} cannot share goroutines with this cluster's Python {python_version()}: "
+                "use the same minor version everywhere"
+            )
+        if facts["role"] not in ROLES:
+            return f"unknown role {facts['role']!r:.40}"
+        if self.members.cause(header.source) is not None:
+            return f"this process was declared lost: {self.members.cause(header.source)}"
+        return None
+
+    def _member(self, node: int, facts: dict[str, Any]) -> Member:
+        return Member(
+            node=node,
+            role=str(facts["role"]),
+            name=str(facts["name"]),
+            address=str(facts["address"]),
+            host=str(facts["host"]),
+            pid=int(facts["pid"]),
+            supervisor=int(facts["supervisor"]),
+            labels={str(k): str(v) for k, v in facts["labels"].items()},
+            resources={str(k): float(v) for k, v in facts["resources"].items()},
+        )
+
+    def _welcome_new(self, member: Member) -> None:
+        if member.role == "worker" and not member.name:
+            self._workers_named += 1
+            member.name = f"worker-{self._workers_named}"
+        self.members.join(member)
+        if member.role == "worker":
+            self.placement.add_worker(member.node, member.labels, member.resources, self._clock())
+            self._tell_drivers()
+        log.info("%s %s joined (pid %d on %s)", member.role, member.name, member.pid, member.host)
+
+    def _control(self, route: Route, kind: Kind, peer: int, facts: dict[str, Any]) -> None:
+        self._transport.send(route, [encode_header(kind, self.node, peer), msgpack.packb(facts)])
+
+    def _tell_drivers(self) -> None:
+        count = len(self.members.with_role("worker"))
+        for driver in self.members.with_role("driver"):
+            self.links.post(driver.node, [Msg.MEMBERS, count])
+
+    def _on_bye(self, peer: int, frames: list[bytes], reason: str) -> None:
+        self.lose(peer, reason)
+
+    def _on_lost(self, peer: int, frames: list[bytes], node: int, cause: str) -> None:
+        self.lose(node, cause)
+
+    def _on_drain(self, peer: int, frames: list[bytes]) -> None:
+        self.members.drain(peer)
+        self.placement.close_worker(peer)
+
+    def lose(self, node: int, cause: str) -> None:
+        """``node`` is dead (or has left): everyone is told, its place in the cluster is cleared."""
+        member = self.members.lose(node, cause)
+        if member is None:
+            return
+        log.info("%s %s is gone: %s", member.role, member.name, cause)
+        self.links.flush()
+        self.links.forget(node)
+        if member.role == "client":
+            return
+        for other in self.members.all():
+            if other.role in ("driver", "worker"):
+                self.links.post(other.node, [Msg.DOWN, node, cause])
+        if member.role == "worker":
+            self.placement.remove_worker(node)
+            self._drop_waiting(lambda origin: origin[0] == node)
+            self._tell_drivers()
+        elif member.role == "supervisor":
+            for child in self.members.under(node):
+                self.lose(child.node, f"its supervisor is gone: {cause}")
+        elif member.role == "driver":
+            self._end_job(node)
+
+    def _end_job(self, job: int) -> None:
+        self._drop_waiting(lambda origin: origin[1] == job)
+        for worker in self.members.with_role("worker"):
+            self.links.post(worker.node, [Msg.JOB_END, job])
+        if self.on_driver_gone is not None:
+            self.on_driver_gone(job)
+
+    def _drop_waiting(self, belongs: Callable[[Origin], bool]) -> None:
+        origins = {goroutine.origin for goroutine in self.placement.waiting if belongs(goroutine.origin)}
+        for origin in origins:
+            self.placement.drop(origin)
+
+    # ---- questions -------------------------------------------------------------------------------
+
+    def _on_where(self, peer: int, frames: list[bytes], node: int) -> None:
+        member = self.members.get(node)
+        if member is not None:
+            self.links.post(peer, [Msg.ADDRESS, node, member.address, ""])
+        else:
+            cause = self.members.cause(node) or "it is not a member of this cluster"
+            self.links.post(peer, [Msg.ADDRESS, node, "", cause])
+
+    def _on_call(self, peer: int, frames: list[bytes], node: int, address: str) -> None:
+        caller = self.members.get(peer)
+        if caller is not None and caller.address and self.members.get(node) is not None:
+            self.links.post(node, [Msg.CALL, peer, caller.address])
+
+    def _on_workers(self, peer: int, frames: list[bytes], question: int) -> None:
+        workers = [self._describe(member) for member in self.members.with_role("worker")]
+        facts = {
+            "protocol": PROTOCOL,
+            "python": python_version(),
+            "drivers": len(self.members.with_role("driver")),
+            "waiting": len(self.placement.waiting),
+            "malformed": self.links.malformed,
+        }
+        self.links.post(peer, [Msg.WORKER_LIST, question, workers, facts])
+
+    def _describe(self, member: Member) -> dict[str, Any]:
+        load = self.placement.loads.get(member.node)
+        return {
+            "node": member.node,
+            "name": member.name,
+            "host": member.host,
+            "pid": member.pid,
+            "labels": member.labels,
+            "resources": member.resources,
+            "state": member.state.value,
+            "goroutines": load.live if load is not None else 0,
+        }
+
+    # ---- goroutines ------------------------------------------------------------------------------
+
+    def _on_submit(self, peer: int, frames: list[bytes], job: int, items: list[Any]) -> None:
+        self.placement.submit(self._waiting(peer, job, items, frames))
+        self._place()
+
+    def _on_given(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
+        self.links.post(spawner, [Msg.RETURNED, [item[0] for item in items]])
+        self.placement.submit(self._waiting(spawner, job, items, frames))
+
+    def _waiting(self, spawner: int, job: int, items: list[Any], frames: list[bytes]) -> list[Waiting]:
+        origin = (spawner, job)
+        waiting = []
+        for item in items:
+            try:
+                number, _, _, _, payload, _, options = item
+                buffers = _buffers(payload, frames)
+                goroutine = Waiting(origin, int(number), (item, buffers))
+                if options:
+                    goroutine.spread = bool(options.get("spread"))
+                    goroutine.labels = options.get("labels")
+                    goroutine.resources = options.get("resources")
+            except (TypeError, ValueError, IndexError, AttributeError) as error:
+                raise ProtocolError(f"not a goroutine: {error}") from error
+            waiting.append(goroutine)
+        return waiting
+
+    def _on_load(
+        self,
+        peer: int,
+        frames: list[bytes],
+        received: int,
+        unstarted: int,
+        runnable: int,
+        live: int,
+        freed: dict[str, float],
+    ) -> None:
+        self.placement.report(peer, received, unstarted, runnable, live, freed, self._clock())
+        if not runnable and not self.placement.waiting:
+            self._steal_for(peer)
+
+    def _place(self) -> None:
+        if not self.placement.waiting or not self.placement.loads:
+            return
+        for worker, goroutines in self.placement.assign():
+            groups: dict[Origin, list[Waiting]] = {}
+            for goroutine in goroutines:
+                groups.setdefault(goroutine.origin, []).append(goroutine)
+            link = self.links.link(worker)
+            for (spawner, job), members in groups.items():
+                self.links.post(spawner, [Msg.PLACED, worker, [member.number for member in members]])
+                items = []
+                for member in members:
+                    item, buffers = member.item
+                    if buffers:
+                        item[4][2] = len(link.buffers)
+                        link.buffers.extend(buffers)
+                    items.append(item)
+                self.links.post(worker, [Msg.RUN, spawner, job, items])
+        self._warn_of_unplaceable()
+
+    def _warn_of_unplaceable(self) -> None:
+        for goroutine in self.placement.waiting:
+            if not goroutine.labels and not goroutine.resources:
+                continue
+            key = hash((goroutine.origin, goroutine.number))
+            if key in self._warned or any(load.can_ever(goroutine) for load in self.placement.loads.values()):
+                continue
+            self._warned.add(key)
+            spawner = goroutine.origin[0]
+            text = (
+                f"goroutine {node_name(spawner)}-{goroutine.number} waits for a worker with labels "
+                f"{goroutine.labels or {}} and resources {goroutine.resources or {}}: none has them yet"
+            )
+            self.links.post(spawner, [Msg.UNPLACEABLE, goroutine.number, text])
+
+    def _steal(self) -> None:
+        for load in list(self.placement.loads.values()):
+            if load.open and not load.runnable:
+                self._steal_for(load.node)
+
+    def _steal_for(self, thief: int) -> None:
+        now = self._clock()
+        if now - self._last_steal < STEAL_SECONDS:
+            return
+        found = self.placement.victim(thief)
+        if found is not None:
+            self._last_steal = now
+            victim, count = found
+            self.links.post(victim, [Msg.STEAL, count])
+
+    def idle(self) -> bool:
+        """True if no driver is connected."""
+        return not self.members.with_role("driver")
+
+    def drain(self) -> None:
+        """The coordinator is about to end: no more goroutines are placed."""
+        self.draining = True
+        for member in self.members.with_role("worker"):
+            if member.state is State.ALIVE:
+                self.placement.close_worker(member.node)
+
+
+def _buffers(payload: Any, frames: list[bytes]) -> list[bytes]:
+    """The frames that belong to an item's payload (see ``dgo.wire.messages``)."""
+    if type(payload) is not list or len(payload) == 1:
+        return []
+    inline, _, first, writable, _ = payload
+    count = len(writable) + (1 if inline is None else 0)
+    found = frames[2 + first : 2 + first + count]
+    if len(found) != count:
+        raise ProtocolError("a goroutine's buffers are missing")
+    return found

@@ -1,0 +1,135 @@
+"""The life of a goroutine, as the process that spawned it sees it.
+
+::
+
+    SUBMITTED ──place──> PLACED ──start──> STARTED
+        ▲                  │                  │
+        └────give_back─────┘                  │
+    any of them ──end──> ENDED  (returned, raised, cancelled, exited, lost)
+
+A goroutine is SUBMITTED while it waits in its spawner or at the coordinator, PLACED once it was sent to a
+worker, STARTED when that worker said so. When a worker dies, the goroutines PLACED or STARTED there have
+perhaps run and end as lost; those SUBMITTED have certainly not started and run elsewhere.
+
+Invariants: a goroutine ends exactly once; ``where`` is set exactly while it is PLACED or STARTED; nobody
+waits for one that has ended.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+from dgo.core.ticket import Queue, Ticket
+
+__all__ = ["ENDED", "PLACED", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Outcome"]
+
+SUBMITTED, PLACED, STARTED, ENDED = range(4)
+STATE_NAMES = ("submitted", "placed", "started", "ended")
+
+
+class Ending(IntEnum):
+    """How a goroutine ended."""
+
+    RETURNED = 0
+    RAISED = 1
+    CANCELLED = 2
+    EXITED = 3
+    LOST = 4
+
+
+class Outcome:
+    """How a goroutine ended, and with what: its frozen result, or the frozen exception."""
+
+    __slots__ = ("ending", "value")
+
+    def __init__(self, ending: int, value: Any) -> None:
+        self.ending = ending
+        self.value = value
+
+
+class Goroutine:
+    """A goroutine in its spawner's ledger.
+
+    Attributes:
+        number: its object number; with the spawner's node id, its goroutine id.
+        name: for people.
+        job: whose program it belongs to.
+        where: the worker that has it, while one has.
+        held: what must be kept until it has ended (its arguments' handles).
+        on_end: called once with this record, after the outcome is known and before waiters go on.
+        asked: somebody asked how it ended (the panic rule of the contract).
+        token: a weak reference to what all handles of this process share; dead when they are gone.
+    """
+
+    __slots__ = (
+        "__weakref__", "asked", "held", "job", "name", "number", "on_end", "outcome", "state", "token", "waiters", "where",
+    )  # fmt: skip
+
+    def __init__(self, number: int, name: str, held: Any = None, job: int = 0) -> None:
+        self.number = number
+        self.job = job
+        self.name = name
+        self.held = held
+        self.state = SUBMITTED
+        self.where: int | None = None
+        self.outcome: Outcome | None = None
+        self.waiters: Queue | None = None
+        self.on_end: Callable[[Goroutine], object] | None = None
+        self.asked = False
+        self.token: Callable[[], object] | None = None
+
+    def place(self, worker: int) -> None:
+        """The coordinator has sent it to ``worker``. (Its end may have overtaken this news.)"""
+        if self.state == SUBMITTED:
+            self.state = PLACED
+            self.where = worker
+
+    def start(self, worker: int) -> None:
+        """``worker`` runs it now. (Its end, or its placing, may come before or after this news.)"""
+        if self.state < STARTED:
+            self.state = STARTED
+            self.where = worker
+
+    def give_back(self) -> None:
+        """The worker returned it unstarted to the coordinator."""
+        if self.state == PLACED:
+            self.state = SUBMITTED
+            self.where = None
+
+    def end(self, outcome: Outcome) -> bool:
+        """It has ended; returns False, and changes nothing, if it had ended before."""
+        if self.state == ENDED:
+            return False
+        self.state = ENDED
+        self.where = None
+        self.outcome = outcome
+        self.held = None
+        if self.on_end is not None:
+            self.on_end(self)
+            self.on_end = None
+        self.release()
+        return True
+
+    def release(self) -> None:
+        """Lets those go on who wait for the end."""
+        while self.waiters:
+            ticket, _ = self.waiters.popitem(last=False)
+            ticket.complete(self.outcome)
+
+    def wait(self, ticket: Ticket) -> None:
+        """Completes ``ticket`` with the outcome when it has ended: now or later."""
+        if self.outcome is not None:
+            ticket.complete(self.outcome)
+            return
+        if self.waiters is None:
+            self.waiters = OrderedDict()
+        ticket.enqueue(self.waiters)
+
+    def check(self) -> None:
+        """Asserts the invariants at the head of this module."""
+        assert (self.where is not None) == (self.state in (PLACED, STARTED))
+        assert (self.outcome is not None) == (self.state == ENDED)
+        assert self.state != ENDED or not self.waiters

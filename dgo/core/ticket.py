@@ -1,0 +1,114 @@
+"""A ticket is one blocked operation of one goroutine or thread.
+
+The state machine of a ticket::
+
+    WAITING ──complete/fail──> DONE
+    WAITING ──hold──> HELD ──complete/fail──> DONE        (its value is on its way to another process)
+                      HELD ──release──> WAITING           (that process died: back to the queue)
+    WAITING ──cancel──> DONE
+
+Invariants:
+
+1. A ticket is completed, failed or cancelled once; what is not in the table raises ``AssertionError``.
+2. A ticket that is DONE or HELD is in no queue.
+3. ``queue`` is the queue in which a WAITING ticket stands, or None before it queues.
+
+Everything that can wait on a channel or lock is a ticket: a goroutine of this process, a thread of the
+driver, a process that asks by message (its ticket is *remote*: a value handed to it is kept at home
+until that process says that a goroutine has taken it).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+__all__ = ["DONE", "HELD", "WAITING", "Queue", "Ticket"]
+
+WAITING, HELD, DONE = 0, 1, 2
+
+Queue: TypeAlias = "OrderedDict[Ticket, None]"
+
+
+class Ticket:
+    """One blocked operation.
+
+    Attributes:
+        value: what a sender offers (frozen); unused by others.
+        result: what the operation returns, once DONE.
+        ok: False when a receive found the channel closed and drained.
+        error: the exception that ends the operation, once DONE; None if it succeeded.
+        owner: who waits: the goroutine's or thread's record (for the wait table and for lock ownership).
+        wake: called once, when the ticket is DONE.
+        doomed: a cancel came while HELD; it takes effect on release.
+    """
+
+    __slots__ = ("doomed", "error", "ok", "owner", "queue", "result", "state", "value", "wake")
+
+    remote = False
+
+    def __init__(self, wake: Callable[[Ticket], object], value: Any = None, owner: Any = None) -> None:
+        self.state = WAITING
+        self.wake = wake
+        self.value = value
+        self.owner = owner
+        self.result: Any = None
+        self.ok = True
+        self.error: BaseException | None = None
+        self.queue: Queue | None = None
+        self.doomed: BaseException | None = None
+
+    def enqueue(self, queue: Queue) -> None:
+        """Joins the end of ``queue``."""
+        self.queue = queue
+        queue[self] = None
+
+    def complete(self, result: Any = None, ok: bool = True) -> None:
+        """The operation has happened. The ticket must have left its queue."""
+        assert self.state != DONE, "a ticket is served once"
+        self.state = DONE
+        self.queue = None
+        self.result = result
+        self.ok = ok
+        self.wake(self)
+
+    def fail(self, error: BaseException) -> None:
+        """The operation ends with ``error``. The ticket must have left its queue."""
+        assert self.state != DONE, "a ticket is served once"
+        self.state = DONE
+        self.queue = None
+        self.error = error
+        self.wake(self)
+
+    def hold(self) -> None:
+        """The value is on its way to another process: neither done nor cancellable."""
+        assert self.state == WAITING
+        self.state = HELD
+        self.queue = None
+
+    def release(self, queue: Queue) -> None:
+        """The value came back: first in ``queue`` again, unless cancelled meanwhile."""
+        assert self.state == HELD
+        self.state = WAITING
+        if self.doomed is not None:
+            self.fail(self.doomed)
+            return
+        self.enqueue(queue)
+        queue.move_to_end(self, last=False)
+
+    def cancel(self, error: BaseException) -> bool:
+        """Ends the wait with ``error`` if that is still possible.
+
+        Returns:
+            True if the ticket is now DONE with ``error``; False if it is DONE already, or HELD: then the
+            verdict comes later, by ``wake``.
+        """
+        if self.state == WAITING:
+            if self.queue is not None:
+                del self.queue[self]
+            self.fail(error)
+            return True
+        if self.state == HELD:
+            self.doomed = error
+        return False

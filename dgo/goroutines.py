@@ -1,0 +1,376 @@
+"""Starting goroutines, and the handles on them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
+
+from dgo.core.goroutine import ENDED, Ending, Outcome
+from dgo.core.goroutine import Goroutine as Record
+from dgo.core.ticket import Ticket
+from dgo.errors import CancelledError, MisuseError
+from dgo.ids import object_name
+from dgo.runtime import current
+from dgo.runtime.execution import GoroutineExit
+from dgo.runtime.node import Node
+from dgo.runtime.shared import KINDS, Ref, Shared
+from dgo.runtime.spawner import SpawnOptions
+from dgo.wire.snapshot import Call, snapshot_call, thaw, thaw_exception
+
+__all__ = ["Current", "Go", "Goroutine", "go", "goexit", "gosched", "num_goroutine", "num_workers"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Token:
+    """Shared by all handles of one goroutine in its spawner's process; its end says that they are gone."""
+
+    __slots__ = ("__weakref__", "node", "record")
+
+    def __init__(self, node: Node, record: Record) -> None:
+        self.node = node
+        self.record = record
+        record.token = weakref.ref(self)
+
+    def __del__(self) -> None:
+        if self.record.state == ENDED and self.record.asked:
+            return
+        self.node.spawner.dropped.append(self.record)  # may run anywhere: only note it
+
+
+class Goroutine(Shared, Generic[T]):
+    """A handle on a goroutine; can itself be passed to other goroutines.
+
+    It is accepted by ``concurrent.futures.wait`` and ``as_completed``.
+    """
+
+    __slots__ = ("_future", "_name", "_outcome", "_token")
+    KIND: ClassVar[str] = "go"
+
+    _name: str
+    _future: _Shadow | None
+    _outcome: tuple[Any, BaseException | None] | None
+    _token: _Token | None
+
+    @classmethod
+    def _rebuild(cls, node: Node, core: Any, ref: Ref | None, meta: list[Any]) -> Shared:
+        handle = cast("Goroutine[Any]", super()._rebuild(node, core, ref, meta))
+        (handle._name,) = meta
+        handle._future = None
+        handle._outcome = None
+        handle._token = None
+        if core is not None:
+            known = core.token() if core.token is not None else None
+            handle._token = known if known is not None else _Token(node, core)
+        return handle
+
+    def _meta(self) -> list[Any]:
+        return [self._name]
+
+    @property
+    def id(self) -> str:
+        """Its goroutine id: unique in the cluster."""
+        return self._id_text
+
+    @property
+    def name(self) -> str:
+        """The function's name, or what ``go.options(name=...)`` gave."""
+        return self._name
+
+    # ---- waiting ---------------------------------------------------------------------------------
+
+    def _start(self, operation: str, wake: Callable[[Ticket], object], owner: Any) -> Ticket:
+        """Asks for the end; under the node's lock."""
+        node = self._node
+        if self._ref is not None:
+            node.check_open()
+            return node.remote.start(self._ref, operation, [], wake, owner)
+        ticket = Ticket(wake, owner=owner)
+        if operation == "outcome":
+            self._core.asked = True
+        self._core.wait(ticket)
+        return ticket
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Blocks until it has ended, however it ended.
+
+        Raises:
+            Timeout: ``timeout`` seconds were not enough.
+        """
+        node = self._node
+        with node.lock:
+            ticket = self._start("wait", *node.host.waker())
+        node.wait(ticket, "goroutine", self, timeout)
+
+    def _settled(self, timeout: float | None) -> tuple[Any, BaseException | None]:
+        if self._outcome is None:
+            node = self._node
+            with node.lock:
+                ticket = self._start("outcome", *node.host.waker())
+            outcome = node.wait(ticket, "goroutine", self, timeout)
+            if self._outcome is None:
+                self._outcome = self._thaw(outcome)
+        if self._core is not None and not self._core.asked:
+            self._core.asked = True
+        return self._outcome
+
+    def _thaw(self, outcome: Outcome) -> tuple[Any, BaseException | None]:
+        if outcome.ending == Ending.RETURNED:
+            return thaw(outcome.value), None
+        if outcome.ending == Ending.EXITED:
+            return None, None
+        if outcome.ending == Ending.CANCELLED:
+            return None, CancelledError(f"goroutine {self.id} ({self._name}) was cancelled")
+        return None, thaw_exception(outcome.value)
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the function returned; blocks until it has ended.
+
+        Raises:
+            Timeout: ``timeout`` seconds were not enough.
+            CancelledError: it was cancelled.
+            WorkerLost: the process that ran it died; the message names the cause.
+            SerializationError: its result cannot travel, or cannot be rebuilt here.
+            BaseException: the goroutine's own exception, of the same type, with the remote traceback as its cause.
+        """
+        value, error = self._settled(timeout)
+        if error is not None:
+            raise error
+        return cast("T", value)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception that ended it, or None; blocks until it has ended.
+
+        Raises:
+            Timeout: ``timeout`` seconds were not enough.
+            CancelledError: it was cancelled.
+        """
+        _, error = self._settled(timeout)
+        if isinstance(error, CancelledError):
+            raise error
+        return error
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        if self._outcome is not None:
+            return True
+        if self._core is not None:
+            return bool(self._core.state == ENDED)
+        node = self._node
+        assert self._ref is not None
+        with node.lock:
+            node.check_open()
+            ticket = node.remote.start(self._ref, "done", [], *node.host.waker())
+        return bool(node.wait(ticket, "goroutine", self))
+
+    def cancelled(self) -> bool:
+        """Whether it has ended by being cancelled."""
+        if not self.done():
+            return False
+        return isinstance(self._settled(None)[1], CancelledError)
+
+    def add_done_callback(self, fn: Callable[[Goroutine[T]], object]) -> None:
+        """Has ``fn(handle)`` called once it has ended (at once if it has); on a thread or goroutine of dgo's."""
+        node = self._node
+
+        def ended(ticket: Ticket) -> None:
+            node.host.later(lambda: fn(self))
+
+        with node.lock:
+            self._start("outcome", ended, None)
+            node.host.soon()
+
+    # ---- concurrent.futures ----------------------------------------------------------------------
+    # wait() and as_completed() reach into these three; they are served by a future of the usual kind.
+
+    @property
+    def _shadow(self) -> _Shadow:
+        if self._future is None:
+            self._future = _Shadow(self)
+            self.add_done_callback(lambda _: self._future and self._future.settle())
+        return self._future
+
+    @property
+    def _condition(self) -> Any:
+        return self._shadow._condition
+
+    @property
+    def _state(self) -> str:
+        return self._shadow._state
+
+    @property
+    def _waiters(self) -> list[Any]:
+        waiters: list[Any] = self._shadow._waiters
+        return waiters
+
+    def __repr__(self) -> str:
+        state = ""
+        if self._core is not None:
+            state = f", {('submitted', 'placed', 'running', 'ended')[self._core.state]}"
+        return f"Goroutine({self.id}, {self._name}{state})"
+
+
+class _Shadow(concurrent.futures.Future[Any]):
+    """A standard future that mirrors a goroutine, for ``concurrent.futures.wait`` and ``as_completed``."""
+
+    def __init__(self, handle: Goroutine[Any]) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def settle(self) -> None:
+        """The goroutine has ended: those who wait are told with its handle, not with this future."""
+        _, error = self._handle._settled(None)
+        with self._condition:
+            self._state = "FINISHED"
+            for waiter in self._waiters:
+                if error is None:
+                    waiter.add_result(self._handle)
+                else:
+                    waiter.add_exception(self._handle)
+            self._condition.notify_all()
+
+
+KINDS[Goroutine.KIND] = Goroutine
+
+
+class Prepared:
+    """A snapshotted call, not yet started."""
+
+    __slots__ = ("call", "node", "options")
+
+    def __init__(self, node: Node, call: Call, options: SpawnOptions | None) -> None:
+        self.node = node
+        self.call = call
+        self.options = options
+
+    def start(self, on_end: Callable[[Record], object] | None) -> Record:
+        """Spawns; blocks while too many goroutines have not started."""
+        node = self.node
+        task = node.host.current()
+        job = task.job if task is not None else node.spawner.job
+        while True:
+            with node.lock:
+                node.check_open()
+                full = node.spawner.full()
+                if full is None:
+                    return node.spawner.spawn(self.call, self.options, on_end, job)
+            node.wait(full, "spawn window", None)
+
+
+def prepare(
+    fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], options: SpawnOptions | None
+) -> Prepared:
+    """Takes the snapshot of a call."""
+    node = current.get()
+    return Prepared(node, snapshot_call(fn, args, kwargs), options)
+
+
+class Go:
+    """The type of ``dgo.go``."""
+
+    __slots__ = ("_options",)
+
+    def __init__(self, options: SpawnOptions | None = None) -> None:
+        self._options = options
+
+    def __call__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]:
+        """Starts ``fn(*args, **kwargs)`` as a goroutine and returns a handle on it at once.
+
+        The function's captured variables, the data of ``__main__`` that it reads and the arguments are
+        snapshotted before ``go`` returns: what the caller changes later is not seen.
+
+        Raises:
+            TypeError: you: ``fn`` cannot be called.
+            SerializationError: you: something cannot travel; the message gives the way to it.
+            ClusterError: the cluster cannot be started or reached.
+        """
+        prepared = prepare(fn, args, kwargs, self._options)
+        record = prepared.start(None)
+        return cast("Goroutine[T]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
+
+    def options(
+        self,
+        *,
+        name: str | None = None,
+        resources: dict[str, float] | None = None,
+        labels: dict[str, str] | None = None,
+        spread: bool = False,
+    ) -> Go:
+        """A ``go`` with these settings.
+
+        Args:
+            name: shown instead of the function's name.
+            resources: amounts that its worker must have free, and that are reserved while it lives.
+            labels: its worker must have them all.
+            spread: placed by the coordinator even when spawned on a worker, in turn over the least loaded.
+        """
+        for what, value in (("resources", resources), ("labels", labels)):
+            if value is not None and not isinstance(value, dict):
+                raise TypeError(f"go.options({what}=...) takes a dict, not {value!r:.80}")
+        return Go(SpawnOptions(name, resources, labels, bool(spread)))
+
+
+go = Go()
+
+
+class Current:
+    """What ``dgo.current()`` returns: who runs this code.
+
+    Attributes:
+        id: the goroutine's id; ``"main"`` outside goroutines.
+        name: the goroutine's name.
+        worker: the name of the process.
+    """
+
+    __slots__ = ("id", "name", "worker")
+
+    def __init__(self, id: str, name: str, worker: str) -> None:
+        self.id = id
+        self.name = name
+        self.worker = worker
+
+    def __repr__(self) -> str:
+        return f"Current({self.id}, {self.name}, on {self.worker})"
+
+
+def current_goroutine() -> Current:
+    """The goroutine that asks (in the driver: its main program)."""
+    node = current.get()
+    task = node.host.current()
+    if task is None:
+        return Current("main", "main", node.name)
+    return Current(object_name(task.spawner, task.number), task.name, node.name)
+
+
+def gosched() -> None:
+    """Lets other goroutines of this process run first."""
+    node = current.get()
+    node.host.yield_()
+
+
+def goexit() -> None:
+    """Ends the calling goroutine after its ``finally`` blocks; its result is None.
+
+    Raises:
+        MisuseError: you: it was called in the driver's main program.
+    """
+    node = current.get()
+    if node.host.current() is None:
+        raise MisuseError("goexit() ends a goroutine; this is the driver's main program: use sys.exit()")
+    raise GoroutineExit
+
+
+def num_goroutine() -> int:
+    """How many goroutines of the job live in the whole cluster, main included (1 at rest)."""
+    node = current.get()
+    task = node.host.current()
+    job = task.job if task is not None else node.spawner.job
+    return 1 + node.count_goroutines(job)
+
+
+def num_workers() -> int:
+    """How many workers the cluster has."""
+    return len(current.get().workers())

@@ -1,0 +1,123 @@
+"""The scheduler of a worker's goroutines: carriers.
+
+A *carrier* is a greenlet that takes the next goroutine from the run queue and calls its function. If the
+function returns without blocking, nothing was created or switched. If it parks, its carrier stays with it
+and another carrier goes on with the queue. A parked goroutine that becomes ready is switched to directly,
+carrier to carrier.
+
+The *hub* is the greenlet that polls I/O and timers. Carriers return to it when the queue is empty, when a
+new carrier is needed (a greenlet inherits the recursion depth of the one that first switches to it, so all
+are started from the hub), and when ``tick`` says that I/O has waited long enough.
+
+Invariants:
+
+1. An item of the queue is a task that has not started (``carrier is None``), or one that is parked and has
+   been made ready once since it parked.
+2. A carrier is the current greenlet, or holds a parked task, or is in ``idle``, or its task waits in gevent.
+3. ``pump`` runs only in the hub.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from greenlet import getcurrent, greenlet
+
+__all__ = ["Carrier", "Carriers", "Runnable"]
+
+MAX_IDLE = 256  # carriers kept for reuse
+
+
+class Runnable(Protocol):
+    """What the run queue holds."""
+
+    carrier: Carrier | None
+
+
+class Carrier(greenlet):  # type: ignore[misc] # greenlet ships no annotations
+    """A greenlet that runs goroutines; ``task`` is the one it runs now."""
+
+    task: Any = None
+
+
+class Carriers:
+    """The run queue and its carriers, of one thread.
+
+    Args:
+        run: calls a task's function and deals with its end; must not raise.
+        hub: the greenlet that polls; by default the one that makes this object.
+    """
+
+    def __init__(self, run: Callable[[Any], None], hub: greenlet | None = None) -> None:
+        self.queue: deque[Any] = deque()
+        self.tick = False
+        self.hub = hub if hub is not None else getcurrent()
+        self._run = run
+        self._idle: list[Carrier] = []
+
+    def ready(self, task: Runnable) -> None:
+        """A task is new, or may go on."""
+        self.queue.append(task)
+
+    def park(self) -> None:
+        """Leaves the calling goroutine until it is made ready."""
+        queue = self.queue
+        if queue and not self.tick:
+            carrier = queue[0].carrier
+            if carrier is not None:
+                queue.popleft()
+                if carrier is not getcurrent():
+                    carrier.switch()
+                return
+            if self._idle:
+                self._idle.pop().switch()
+                return
+        self.hub.switch()
+
+    def pump(self) -> None:
+        """Runs what is ready, until nothing is or the tick comes. In the hub only."""
+        queue = self.queue
+        while queue and not self.tick:
+            carrier = queue[0].carrier
+            if carrier is not None:
+                queue.popleft()
+            elif self._idle:
+                carrier = self._idle.pop()
+            else:
+                carrier = Carrier(self._loop, self.hub)
+            carrier.switch()
+
+    def _loop(self) -> None:
+        queue = self.queue
+        me = getcurrent()
+        while True:
+            if not queue or self.tick:
+                if len(self._idle) >= MAX_IDLE:
+                    return
+                self._idle.append(me)
+                self.hub.switch()
+                continue
+            task = queue.popleft()
+            carrier = task.carrier
+            if carrier is None:
+                task.carrier = me
+                me.task = task
+                self._run(task)
+                me.task = None
+            elif len(self._idle) < MAX_IDLE:
+                self._idle.append(me)
+                carrier.switch()
+            else:
+                queue.appendleft(task)
+                return
+
+    def unstarted(self) -> list[Any]:
+        """The queued tasks that have not started, oldest first."""
+        return [task for task in self.queue if task.carrier is None]
+
+    def close(self) -> None:
+        """Ends the idle carriers (those with a task are the caller's concern)."""
+        while self._idle:
+            self._idle.pop().throw()

@@ -1,0 +1,39 @@
+"""Which node this process (or, in a simulation, this moment) belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+
+__all__ = ["get", "peek", "set_current", "set_starter"]
+
+_node: Node | None = None
+_starter: Callable[[], Node] | None = None
+
+
+def get() -> Node:
+    """The node; starts an embedded cluster on first use in a driver."""
+    if _node is not None:
+        return _node
+    assert _starter is not None
+    return _starter()
+
+
+def peek() -> Node | None:
+    """The node, or None if nothing has been started."""
+    return _node
+
+
+def set_current(node: Node | None) -> None:
+    """Makes ``node`` the one that ``get`` returns."""
+    global _node
+    _node = node
+
+
+def set_starter(starter: Callable[[], Node]) -> None:
+    """What ``get`` calls when there is no node yet."""
+    global _starter
+    _starter = starter

@@ -1,0 +1,310 @@
+"""Running goroutines on a worker.
+
+A :class:`Task` is a goroutine at the worker that runs it::
+
+    QUEUED ──start──> RUNNING <──> PARKED ──> (ended)
+      │
+      └──given back to the coordinator (stolen)
+
+Starts and ends are reported to the spawner in batches, when the worker has nothing else to do; the load is
+reported to the coordinator in the same moment. A task whose code or handles are not here yet waits outside
+the queue.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dgo.core.goroutine import Ending, Goroutine, Outcome
+from dgo.core.ticket import Ticket
+from dgo.errors import Cancelled, RemoteError, SerializationError
+from dgo.ids import node_name, object_name
+from dgo.runtime.carriers import Carrier
+from dgo.wire.messages import Msg, ProtocolError
+from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+
+__all__ = ["Execution", "GoroutineExit", "Task"]
+
+log = logging.getLogger("dgo.execution")
+
+REPORT_AT = 256  # ends in one message
+
+
+class GoroutineExit(BaseException):
+    """Raised by ``goexit()``: ends the goroutine after its ``finally`` blocks."""
+
+
+class Task:
+    """A goroutine at the worker that runs it.
+
+    Attributes:
+        spawner: the node that spawned it.
+        number: its number there.
+        job: the driver whose program it belongs to.
+        record: the spawner's record, if that is this process.
+        carrier: the greenlet that runs it, once started.
+        line: what it has written of an unfinished line, for each stream.
+        resources: what placement reserved for it.
+    """
+
+    __slots__ = ("call", "carrier", "cancelled", "job", "line", "name", "number", "record", "resources", "spawner")
+
+    def __init__(
+        self, spawner: int, number: int, job: int, name: str, call: Call, record: Goroutine | None = None
+    ) -> None:
+        self.spawner = spawner
+        self.number = number
+        self.job = job
+        self.name = name
+        self.call = call
+        self.record = record
+        self.carrier: Carrier | None = None
+        self.resources: dict[str, float] | None = None
+        self.line: dict[int, str] | None = None
+        self.cancelled: BaseException | None = None
+
+    @property
+    def id_text(self) -> str:
+        """Its goroutine id, for people."""
+        return object_name(self.spawner, self.number)
+
+
+class Execution:
+    """The goroutines of one worker. Methods are called under the node's lock unless they say otherwise."""
+
+    def __init__(self, node: Node, ready: Callable[[Any], None]) -> None:
+        self._node = node
+        self._ready = ready
+        self.live: dict[tuple[int, int], Task] = {}
+        self.received = 0
+        self.unstarted = 0  # of those that came from the coordinator
+        self.unstarted_local = 0
+        self.running = 0
+        self.draining = False
+        self.last_job: int | None = None  # of the goroutines that came last
+        self.before_end: Callable[[Task], object] | None = None
+        self._started: dict[int, list[int]] = {}
+        self._ended: dict[int, list[Any]] = {}
+        self._freed: dict[str, float] = {}
+        self._reported: tuple[int, int, int] | None = None
+        self._wanted: dict[bytes, list[Ticket]] = {}
+        node.execution = self
+        node.handle(Msg.RUN, self._on_run)
+        node.handle(Msg.STEAL, self._on_steal)
+        node.handle(Msg.BLOB, self._on_blob)
+        node.on_death(self._on_death)
+
+    # ---- arrivals --------------------------------------------------------------------------------
+
+    def enqueue_local(self, record: Goroutine, call: Call, job: int) -> None:
+        """A goroutine of this worker has spawned one."""
+        self.unstarted_local += 1
+        task = Task(self._node.id, record.number, job, record.name, call, record)
+        self.live[task.spawner, task.number] = task
+        self._ready(task)
+
+    def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
+        self.last_job = job
+        for item in items:
+            self.received += 1
+            self.unstarted += 1
+            try:
+                number, name, key, scalars, wire, codes, options = item
+            except (TypeError, ValueError) as error:
+                raise ProtocolError(f"not a goroutine: {error}") from error
+            call = Call(name, key, None, None, None, None, tuple(codes))
+            task = Task(spawner, number, job, name, call)
+            if options:
+                task.resources = options.get("resources")
+            self.live[spawner, number] = task
+            if wire is None:
+                call.args = tuple(scalars)
+                call.kwargs = {}
+                self._ready(task)
+            else:
+                call.payload = self._node.values.read(wire, spawner, frames, _Starter(self._ready, task))
+
+    def _on_steal(self, peer: int, frames: list[bytes], count: int) -> None:
+        """Gives back up to ``count`` goroutines that have not started: the oldest, which tend to be the largest."""
+        self.give_back(count)
+
+    give_back: Callable[[int], None]
+
+    def return_tasks(self, tasks: list[Task]) -> None:
+        """Sends unstarted tasks back to the coordinator; those of this process's own ledger are submitted anew."""
+        node = self._node
+        groups: dict[tuple[int, int], list[Any]] = {}
+        for task in tasks:
+            del self.live[task.spawner, task.number]
+            if task.record is not None:
+                self.unstarted_local -= 1
+                node.spawner.resubmit(task.record, task.call, task.job)
+            else:
+                self.unstarted -= 1
+                call = task.call
+                payload = call.payload
+                if payload is not None:
+                    payload = node.values.write(
+                        payload, 0, route_peer=node.coordinator, pin_for=("given", task.spawner, task.number)
+                    )
+                options = {"resources": task.resources} if task.resources else None
+                scalars = None if payload is not None else call.args
+                item = [task.number, task.name, call.key, scalars, payload, list(call.codes), options]
+                groups.setdefault((task.spawner, task.job), []).append(item)
+        for (spawner, job), items in groups.items():
+            node.links.post(node.coordinator, [Msg.GIVEN, spawner, job, items])
+
+    # ---- code ------------------------------------------------------------------------------------
+
+    def _fetch(self, digest: bytes, task: Task) -> None:
+        """Waits for a blob of code from the spawner. Without the lock."""
+        node = self._node
+        with node.lock:
+            ticket = node.host.ticket()
+            waiting = self._wanted.setdefault(digest, [])
+            waiting.append(ticket)
+            if len(waiting) == 1:
+                node.links.post(task.spawner, [Msg.GET_BLOB, digest])
+        node.wait(ticket, "code", task.name)
+
+    def _on_blob(self, peer: int, frames: list[bytes], digest: bytes, blob: bytes | None) -> None:
+        error: BaseException | None = None
+        if blob is None:
+            error = RemoteError(f"process {node_name(peer)} no longer has the code that it sent a goroutine of")
+        else:
+            try:
+                self._node.code.add(digest, blob)
+            except ValueError as wrong:
+                raise ProtocolError(str(wrong)) from wrong
+        for ticket in self._wanted.pop(digest, ()):
+            if error is None:
+                ticket.complete()
+            else:
+                ticket.fail(error)
+
+    def _on_death(self, peer: int, cause: str) -> None:
+        for (spawner, _), _task in list(self.live.items()):
+            if spawner == peer:
+                break
+        else:
+            return
+        error = RemoteError(f"process {node_name(peer)} died ({cause}) before it had sent its code")
+        for digest in list(self._wanted):
+            for ticket in self._wanted.pop(digest):
+                ticket.fail(error)
+
+    # ---- running (without the lock) --------------------------------------------------------------
+
+    def run(self, task: Task) -> None:
+        """Calls the task's function and reports its end. In the task's carrier, without the lock."""
+        if task.record is not None:
+            self.unstarted_local -= 1
+            task.record.start(self._node.id)
+        else:
+            self.unstarted -= 1
+            self._started.setdefault(task.spawner, []).append(task.number)
+        self.running += 1
+        try:
+            outcome = self._call(task)
+        finally:
+            self.running -= 1
+        with self._node.lock:
+            self._end(task, outcome)
+
+    def _call(self, task: Task) -> Outcome:
+        call = task.call
+        try:
+            if call.fn is not None and call.args is not None:
+                result = contextvars.Context().run(call.fn, *call.args, **(call.kwargs or {}))
+            else:
+                store = self._node.code
+                while missing := store.missing(call.key, call.codes):
+                    for digest in missing:
+                        self._fetch(digest, task)
+                fn, args, kwargs = thaw_call(call.key, call.args, call.kwargs, call.payload, store)
+                call.payload = None
+                result = contextvars.Context().run(fn, *args, **kwargs)
+            return Outcome(Ending.RETURNED, freeze(result, "the result"))
+        except GoroutineExit:
+            return Outcome(Ending.EXITED, None)
+        except Cancelled:
+            return Outcome(Ending.CANCELLED, None)
+        except SerializationError as error:
+            return Outcome(Ending.RAISED, self._explain(task, error))
+        except BaseException as error:  # noqa: BLE001 - whatever ends a goroutine is reported to its spawner
+            return Outcome(Ending.RAISED, self._explain(task, error))
+
+    def _explain(self, task: Task, error: BaseException) -> Any:
+        note = f"in goroutine {task.id_text} ({task.name}) on {self._node.name}"
+        payload, type_name, message, traceback = freeze_exception(error)
+        return (payload, type_name, message, f"{traceback.rstrip()}\n({note})\n")
+
+    def _end(self, task: Task, outcome: Outcome) -> None:
+        self.live.pop((task.spawner, task.number), None)
+        if self.before_end is not None:
+            self.before_end(task)
+        for name, amount in (task.resources or {}).items():
+            self._freed[name] = self._freed.get(name, 0.0) + amount
+        node = self._node
+        if task.record is not None:
+            node.spawner.end(task.number, outcome)
+            return
+        ended = self._ended.setdefault(task.spawner, [])
+        try:
+            written = node.write_outcome(outcome, task.spawner)
+        except SerializationError as error:
+            written = node.write_outcome(Outcome(Ending.RAISED, self._explain(task, error)), task.spawner)
+        # Buffers of a value belong to the batch in which its message is: post at once if there are any.
+        ended.append([task.number, *written])
+        if len(ended) >= REPORT_AT or node.links.link(task.spawner).buffers:
+            self._report_to(task.spawner)
+
+    # ---- reports ---------------------------------------------------------------------------------
+
+    def _report_to(self, spawner: int) -> None:
+        links = self._node.links
+        started = self._started.pop(spawner, None)
+        ended = self._ended.pop(spawner, None)
+        if started:
+            gone = {entry[0] for entry in ended} if ended else ()
+            started = [number for number in started if number not in gone]
+            if started:
+                links.post(spawner, [Msg.STARTED, started])
+        if ended:
+            links.post(spawner, [Msg.ENDED, ended])
+
+    def flush(self) -> None:
+        """Reports starts and ends to the spawners, and the load to the coordinator if it has changed."""
+        for spawner in {*self._started, *self._ended}:
+            self._report_to(spawner)
+        load = (self.received, self.unstarted + self.unstarted_local, len(self.live))
+        if load != self._reported or self._freed:
+            self._reported = load
+            self._node.links.post(
+                self._node.coordinator,
+                [Msg.LOAD, load[0], load[1], load[1] + self.ready_count(), load[2], self._freed],
+            )
+            self._freed = {}
+
+    ready_count: Callable[[], int] = staticmethod(lambda: 0)  # set by the host: goroutines that could run now
+
+
+class _Starter:
+    """Makes a task ready once its handles are registered."""
+
+    __slots__ = ("ready", "task")
+
+    def __init__(self, ready: Callable[[Any], None], task: Task) -> None:
+        self.ready = ready
+        self.task = task
+
+    def __call__(self) -> None:
+        self.ready(self.task)
+
+

@@ -1,0 +1,133 @@
+"""The host of a worker (and of each simulated node): goroutines on carriers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent, greenlet
+
+from dgo.core.ticket import DONE, Ticket
+from dgo.errors import Timeout
+from dgo.runtime.carriers import Carrier, Carriers
+from dgo.runtime.execution import Task
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+
+__all__ = ["Action", "GreenletHost"]
+
+
+class Action:
+    """A piece of dgo's own work that may block, run like a goroutine."""
+
+    __slots__ = ("action", "carrier", "job")
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self.action = action
+        self.carrier: Carrier | None = None
+        self.job = 0
+
+
+class GreenletHost:
+    """Parks and wakes goroutines. One thread."""
+
+    node: Node
+
+    def __init__(self, hub: greenlet | None = None) -> None:
+        self.carriers = Carriers(self._run, hub)
+        self._queue = self.carriers.queue
+
+    # ---- waiting ---------------------------------------------------------------------------------
+
+    def ticket(self, value: Any = None) -> Ticket:
+        """A ticket for the calling goroutine."""
+        me = getcurrent()
+        if type(me) is Carrier:
+            return Ticket(self._wake, value, me.task)
+        wake, owner = self.foreign_waker()
+        return Ticket(wake, value, owner)
+
+    def waker(self) -> tuple[Callable[[Ticket], object], Any]:
+        """``(wake, owner)`` for the calling goroutine."""
+        me = getcurrent()
+        if type(me) is Carrier:
+            return self._wake, me.task
+        return self.foreign_waker()
+
+    def _wake(self, ticket: Ticket) -> None:
+        self._queue.append(ticket.owner)
+
+    def foreign_waker(self) -> tuple[Callable[[Ticket], object], Any]:
+        """``(wake, owner)`` for code that no carrier runs."""
+        raise RuntimeError("a blocking dgo operation was called outside any goroutine of this node")
+
+    def foreign_park(self, ticket: Ticket, timeout: float | None) -> None:
+        """Waits in code that no carrier runs."""
+        raise RuntimeError("a blocking dgo operation was called outside any goroutine of this node")
+
+    def park(self, ticket: Ticket, timeout: float | None) -> None:
+        """Waits until the ticket is DONE."""
+        if type(getcurrent()) is not Carrier:
+            self.foreign_park(ticket, timeout)
+            return
+        if timeout is None:
+            self.carriers.park()
+        else:
+            node = self.node
+            with node.lock:
+                kind = node.waits[ticket].kind
+                timer = node.timers.set(
+                    node.clock() + max(timeout, 0.0),
+                    lambda: ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({kind})")),
+                )
+            self.timer_set()
+            self.carriers.park()
+            with node.lock:
+                node.timers.cancel(timer)
+        assert ticket.state == DONE, "a goroutine is woken by its ticket only"
+
+    def timer_set(self) -> None:
+        """A timer was set: its deadline may be earlier than the one the hub sleeps for."""
+
+    def soon(self) -> None:
+        """What is queued is flushed when the run queue is empty: nothing to do."""
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` on a carrier."""
+        self._queue.append(Action(action))
+
+    def current(self) -> Any:
+        """The task of the calling goroutine."""
+        me = getcurrent()
+        return me.task if type(me) is Carrier and type(me.task) is Task else None
+
+    def yield_(self) -> None:
+        """Puts the calling goroutine at the end of the run queue."""
+        me = getcurrent()
+        if type(me) is Carrier:
+            self._queue.append(me.task)
+            self.carriers.park()
+
+    # ---- running ---------------------------------------------------------------------------------
+
+    def _run(self, item: Any) -> None:
+        if type(item) is Task:
+            assert self.node.execution is not None
+            self.node.execution.run(item)
+        else:
+            item.action()
+
+    def ready(self, task: Any) -> None:
+        """A task is new, or may go on."""
+        self._queue.append(task)
+
+    def give_back(self, count: int) -> None:
+        """Takes up to ``count`` unstarted tasks out of the run queue, oldest first, and returns them to the
+        coordinator."""
+        assert self.node.execution is not None
+        tasks = [task for task in self.carriers.unstarted() if type(task) is Task][:count]
+        for task in tasks:
+            self._queue.remove(task)
+        if tasks:
+            self.node.execution.return_tasks(tasks)

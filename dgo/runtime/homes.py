@@ -1,0 +1,197 @@
+"""Serving the objects of this process to others.
+
+An operation comes as ``OP`` and is answered once: by ``DONE``, ``FAILED``, ``OUTCOME``, or, when a value is
+received, by ``HAND``; then the value stays here, as a handoff, until the other process says ``TAKEN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dgo.core.channel import Channel, Handoff
+from dgo.core.goroutine import Goroutine, Outcome
+from dgo.core.ticket import DONE, Ticket
+from dgo.core.waitgroup import WaitGroup
+from dgo.errors import Cancelled, ChannelClosed, ChannelLost, SerializationError, WouldBlock
+from dgo.ids import object_name
+from dgo.wire.messages import Msg, ProtocolError
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+
+__all__ = ["OPERATIONS", "Homes"]
+
+Operation = Callable[..., None]
+
+
+def _close(channel: Channel, ticket: Ticket) -> None:
+    try:
+        channel.close()
+    except ChannelClosed as error:
+        ticket.fail(error)
+        return
+    ticket.complete()
+
+
+def _send(channel: Channel, ticket: Ticket, value: Any) -> None:
+    ticket.value = value
+    channel.send(ticket)
+
+
+def _offer(channel: Channel, ticket: Ticket, value: Any) -> None:
+    ticket.value = value
+    channel.offer(ticket, WouldBlock("no receiver waits and no slot is free"))
+
+
+def _poll(channel: Channel, ticket: Ticket) -> None:
+    channel.poll(ticket, WouldBlock("no value is there"))
+
+
+def _add(group: WaitGroup, ticket: Ticket, n: int) -> None:
+    try:
+        group.add(n)
+    except ValueError as error:
+        ticket.fail(error)
+        return
+    ticket.complete()
+
+
+def _enter(group: WaitGroup, ticket: Ticket) -> None:
+    group.enter(ticket.origin)  # type: ignore[attr-defined] # it comes from another process
+    ticket.complete()
+
+
+def _leave(group: WaitGroup, ticket: Ticket) -> None:
+    group.leave(ticket.origin)  # type: ignore[attr-defined] # it comes from another process
+    ticket.complete()
+
+
+def _outcome(goroutine: Goroutine, ticket: Ticket) -> None:
+    goroutine.asked = True
+    goroutine.wait(ticket)
+
+
+OPERATIONS: dict[tuple[type, str], Operation] = {
+    (Channel, "send"): _send,
+    (Channel, "recv"): Channel.recv,
+    (Channel, "offer"): _offer,
+    (Channel, "poll"): _poll,
+    (Channel, "close"): _close,
+    (Channel, "len"): lambda channel, ticket: ticket.complete(len(channel)),
+    (Channel, "closed"): lambda channel, ticket: ticket.complete(channel.closed),
+    (WaitGroup, "add"): _add,
+    (WaitGroup, "enter"): _enter,
+    (WaitGroup, "leave"): _leave,
+    (WaitGroup, "wait"): WaitGroup.wait,
+    (WaitGroup, "count"): lambda group, ticket: ticket.complete(group.count),
+    (Goroutine, "wait"): Goroutine.wait,
+    (Goroutine, "outcome"): _outcome,
+    (Goroutine, "done"): lambda goroutine, ticket: ticket.complete(goroutine.outcome is not None),
+}
+
+# Arguments of these operations are frozen values.
+_VALUE_OPERATIONS = frozenset({"send", "offer"})
+
+
+class RemoteTicket(Ticket):
+    """The operation of a goroutine in another process."""
+
+    __slots__ = ("number", "origin", "target")
+
+    remote = True
+
+    def __init__(self, wake: Callable[[Ticket], object], origin: int, number: int, target: Any) -> None:
+        super().__init__(wake)
+        self.origin = origin
+        self.number = number
+        self.target = target
+
+
+class Homes:
+    """The operations of others on this process's objects. Called under the node's lock."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.tickets: dict[tuple[int, int], RemoteTicket] = {}
+        self.handed: dict[tuple[int, int], Handoff] = {}
+        node.handle(Msg.OP, self._on_op)
+        node.handle(Msg.CANCEL, self._on_cancel)
+        node.handle(Msg.TAKEN, self._on_taken)
+
+    def _on_op(self, peer: int, frames: list[bytes], number: int, target: int, name: str, args: list[Any]) -> None:
+        node = self._node
+        core = node.values.exports.get(target)
+        ticket = RemoteTicket(self._answer, peer, number, core)
+        if core is None:
+            ticket.fail(ChannelLost(f"{object_name(node.id, target)} no longer exists: all handles were dropped"))
+            return
+        operation = OPERATIONS.get((type(core), name))
+        if operation is None:
+            raise ProtocolError(f"a {type(core).__name__} has no operation {name!r:.40}")
+        if name in _VALUE_OPERATIONS:
+            args = [node.values.read(args[0], peer, frames)]
+        try:
+            operation(core, ticket, *args)
+        except TypeError as error:
+            raise ProtocolError(f"{name}: {error}") from error
+        if ticket.state != DONE:
+            self.tickets[peer, number] = ticket
+
+    def _answer(self, ticket: Ticket) -> None:
+        assert isinstance(ticket, RemoteTicket)
+        peer, number = ticket.origin, ticket.number
+        self.tickets.pop((peer, number), None)
+        node = self._node
+        error = ticket.error
+        if error is not None:
+            node.links.post(peer, [Msg.FAILED, number, type(error).__name__, str(error)])
+            return
+        result = ticket.result
+        if type(result) is Handoff:
+            self.handed[peer, number] = result
+            try:
+                node.links.post(peer, [Msg.HAND, number, node.values.write(result.value, peer)])
+            except SerializationError as refused:
+                del self.handed[peer, number]
+                result.channel.taken(result)
+                node.links.post(peer, [Msg.FAILED, number, "SerializationError", str(refused)])
+        elif type(result) is Outcome:
+            node.links.post(peer, [Msg.OUTCOME, number, *node.write_outcome(result, peer)])
+        else:
+            node.links.post(peer, [Msg.DONE, number, node.values.write(result, peer), ticket.ok])
+
+    def _on_taken(self, peer: int, frames: list[bytes], number: int) -> None:
+        handoff = self.handed.pop((peer, number), None)
+        if handoff is not None:
+            handoff.channel.taken(handoff)
+
+    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+        handoff = self.handed.pop((peer, number), None)
+        if handoff is not None:  # the value found nobody there any more
+            handoff.channel.returned([handoff])
+            return
+        ticket = self.tickets.get((peer, number))
+        if ticket is not None:
+            ticket.cancel(Cancelled("the operation was withdrawn"))
+
+    def lost(self, peer: int) -> None:
+        """``peer`` is dead: its operations are withdrawn, the values it did not take come back."""
+        for key in [key for key in self.tickets if key[0] == peer]:
+            ticket = self.tickets.pop(key)
+            ticket.wake = _nobody
+            if not ticket.cancel(Cancelled("its process died")):
+                ticket.doomed = Cancelled("its process died")
+        for core in self._node.values.exports.all():
+            if type(core) is WaitGroup:
+                core.lost(peer)
+        returned: dict[Channel, list[Handoff]] = {}
+        for key in [key for key in self.handed if key[0] == peer]:
+            handoff = self.handed.pop(key)
+            returned.setdefault(handoff.channel, []).append(handoff)
+        for channel, handoffs in returned.items():
+            channel.returned(handoffs)
+
+
+def _nobody(ticket: Ticket) -> None:
+    """The one who asked is dead."""

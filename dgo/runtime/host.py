@@ -1,0 +1,33 @@
+"""What a node needs from whatever runs its flows of control: threads, greenlets, a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from dgo.core.ticket import Ticket
+
+__all__ = ["Host"]
+
+
+class Host(Protocol):
+    """One way to wait and to be woken."""
+
+    def ticket(self, value: Any = None) -> Ticket:
+        """A ticket for the flow of control that asks. Called under the node's lock."""
+
+    def waker(self) -> tuple[Callable[[Ticket], object], Any]:
+        """``(wake, owner)`` of such a ticket, for tickets of other classes."""
+
+    def park(self, ticket: Ticket, timeout: float | None) -> None:
+        """Waits until the ticket is DONE; after ``timeout`` seconds cancels it with ``Timeout`` (and waits for
+        the verdict). Called without the lock."""
+
+    def soon(self) -> None:
+        """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Has ``action`` run soon, without the lock, where it may block."""
+
+    def current(self) -> Any:
+        """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""

@@ -1,0 +1,300 @@
+"""A node: one process's part in the cluster.
+
+It owns the objects made here, knows the objects made elsewhere, spawns, and (on workers) runs goroutines.
+Each concern is a service of its own that registers the messages it handles; the node gives them the lock,
+the links, the clock, the timers, and the news of deaths.
+
+**The lock.** Everything below is done under ``lock``, by whatever thread has something to do. It is held for
+one step at a time and never while waiting. It is re-entrant only because the garbage collector may run a
+user's ``__del__`` inside a step.
+
+**The wait table.** Whoever waits on anything of dgo is in ``waits`` while it does: dumps, deadlock detection
+and leak checks read it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dgo.core.goroutine import Ending, Outcome
+from dgo.core.ticket import DONE, Ticket
+from dgo.core.timers import Timers
+from dgo.errors import ClusterError
+from dgo.ids import node_name
+from dgo.runtime.homes import Homes
+from dgo.runtime.links import Links
+from dgo.runtime.remote import Remote
+from dgo.runtime.spawner import Spawner
+from dgo.runtime.values import Values
+from dgo.wire.messages import Msg, ProtocolError
+from dgo.wire.snapshot import CodeStore
+
+if TYPE_CHECKING:
+    from dgo.runtime.execution import Execution
+    from dgo.runtime.host import Host
+    from dgo.transport.interface import Transport
+
+__all__ = ["Node", "Wait"]
+
+log = logging.getLogger("dgo.node")
+
+DEATH_GRACE = 0.1  # seconds in which what the dead had sent may still arrive before its death counts
+
+Handler = Callable[..., None]
+
+
+class Wait(NamedTuple):
+    """A row of the wait table."""
+
+    kind: str
+    target: Any
+    since: float
+
+
+class Node:
+    """One process's part in the cluster.
+
+    Attributes:
+        id: its incarnation.
+        role: ``"driver"`` or ``"worker"``.
+        name: for people, e.g. ``worker-2``.
+        job: the driver whose program this process's own spawns belong to.
+    """
+
+    def __init__(
+        self, node_id: int, role: str, name: str, transport: Transport, host: Host, clock: Callable[[], float]
+    ) -> None:
+        self.id = node_id
+        self.role = role
+        self.name = name
+        self.host = host
+        self.clock = clock
+        self.lock = _thread.RLock()
+        self.transport = transport
+        self.timers = Timers()
+        self.waits: dict[Ticket, Wait] = {}
+        self.closed: str | None = None
+        self.execution: Execution | None = None
+        self._handlers: dict[int, Handler] = {}
+        self._questions: dict[int, tuple[int, Callable[[Any], object]]] = {}
+        self._question = 0
+        self._causes: dict[int, str] = {}
+        self._deaths: list[Callable[[int, str], None]] = []
+        self.links = Links(node_id, transport, self._deliver, clock, self._want_path)
+        self.code = CodeStore()
+        self.values = Values(self)
+        self.homes = Homes(self)
+        self.remote = Remote(self)
+        self.spawner = Spawner(self)
+        self.handle(Msg.DOWN, self._on_down)
+        self.handle(Msg.ADDRESS, self._on_address)
+        self.handle(Msg.CALL, self._on_call)
+        self.handle(Msg.WORKER_LIST, self._on_worker_list)
+        self.handle(Msg.COUNT, self._on_count)
+        self.handle(Msg.COUNTED, self._on_answer)
+        self.handle(Msg.FLUSHED, self._on_answer)
+        self.handle(Msg.PANIC_OK, self._on_answer)
+
+    # ---- messages --------------------------------------------------------------------------------
+
+    def handle(self, kind: int, handler: Handler) -> None:
+        """Registers the handler of a message type: ``handler(peer, frames, *fields)``."""
+        assert kind not in self._handlers, kind
+        self._handlers[kind] = handler
+
+    def _deliver(self, peer: int, message: list[Any], frames: list[bytes]) -> None:
+        handler = self._handlers.get(message[0])
+        if handler is None:
+            raise ProtocolError(f"a {self.role} does not take {Msg(message[0]).name}")
+        handler(peer, frames, *message[1:])
+
+    def step(self) -> None:
+        """Handles input, timers and what is queued. Called when there is input and now and then."""
+        with self.lock:
+            self.links.receive()
+            for action in self.timers.due(self.clock()):
+                action()
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what is queued. Under the lock."""
+        self.spawner.flush()
+        if self.execution is not None:
+            self.execution.flush()
+        if self.values.dropped:
+            self.values.sweep()
+        self.links.flush()
+
+    def housekeeping(self) -> None:
+        """Called a few times a second."""
+        with self.lock:
+            self.links.housekeeping()
+            self.spawner.sweep()
+            self.flush()
+
+    def ask(self, peer: int, message: list[Any], answer: Callable[[Any], object]) -> None:
+        """Sends ``message`` with a question number in field 1. Under the lock.
+
+        ``answer`` gets the reply, or None if ``peer`` dies first.
+        """
+        self._question += 1
+        self._questions[self._question] = (peer, answer)
+        message.insert(1, self._question)
+        self.links.post(peer, message)
+
+    def answered(self, question: int, reply: Any) -> None:
+        """The reply to a question has come."""
+        _, answer = self._questions.pop(question, (0, None))
+        if answer is not None:
+            answer(reply)
+
+    # ---- waiting ---------------------------------------------------------------------------------
+
+    def wait(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Any:
+        """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock."""
+        if ticket.state != DONE:
+            self.waits[ticket] = Wait(kind, target, self.clock())
+            try:
+                self.host.park(ticket, timeout)
+            finally:
+                self.waits.pop(ticket, None)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    def check_open(self) -> None:
+        """Raises if the cluster was shut down or lost.
+
+        Raises:
+            ClusterError: the connection to the cluster is gone.
+        """
+        if self.closed is not None:
+            raise ClusterError(self.closed)
+
+    # ---- paths and deaths ------------------------------------------------------------------------
+
+    @property
+    def coordinator(self) -> int:
+        """The coordinator's node id."""
+        coordinator = self.links.coordinator
+        assert coordinator is not None, "joined"
+        return coordinator
+
+    def _want_path(self, peer: int) -> None:
+        self.links.post(self.coordinator, [Msg.WHERE, peer])
+
+    def _on_address(self, peer: int, frames: list[bytes], node: int, address: str, cause: str) -> None:
+        if cause:
+            self.lose(node, cause)
+        elif address:
+            self.links.set_address(node, address)
+        else:
+            self.links.post(self.coordinator, [Msg.CALL, node, ""])
+
+    def _on_call(self, peer: int, frames: list[bytes], node: int, address: str) -> None:
+        self.links.connect(node, address)
+
+    def on_death(self, listener: Callable[[int, str], None]) -> None:
+        """Has ``listener(node, cause)`` called for each process that is lost."""
+        self._deaths.append(listener)
+
+    def _on_down(self, peer: int, frames: list[bytes], node: int, cause: str) -> None:
+        # What the dead sent before it died may still be on its way along its own links.
+        self.timers.set(self.clock() + DEATH_GRACE, lambda: self.lose(node, cause))
+
+    def lose(self, node: int, cause: str) -> None:
+        """``node`` is dead: from now on nothing from it is believed."""
+        if node in self._causes or node == self.id:
+            return
+        self._causes[node] = cause
+        self.links.receive()
+        self.links.forget(node)
+        self.spawner.lost(node, cause)
+        self.homes.lost(node)
+        self.remote.lost(node, cause)
+        self.values.lost(node, cause)
+        for question in [q for q, (peer, _) in self._questions.items() if peer == node]:
+            self.answered(question, None)
+        for listener in self._deaths:
+            listener(node, cause)
+
+    def cause_of_loss(self, node: int) -> str | None:
+        """Why ``node`` is dead; None if it is not known to be."""
+        return self._causes.get(node)
+
+    def lose_everything(self, text: str) -> None:
+        """The cluster is gone, or we leave it: whoever waits learns it. Under the lock."""
+        if self.closed is not None:
+            return
+        self.closed = text
+        for ticket in list(self.waits):
+            if ticket.state != DONE:
+                if ticket.queue is not None:
+                    del ticket.queue[ticket]
+                ticket.fail(ClusterError(text))
+
+    # ---- outcomes on the wire --------------------------------------------------------------------
+
+    def write_outcome(self, outcome: Outcome, peer: int) -> list[Any]:
+        """``[ending, wire value]``: a frozen result, or the four parts of an exception."""
+        value = outcome.value
+        if outcome.ending == Ending.RETURNED:
+            return [outcome.ending, self.values.write(value, peer)]
+        if value is None:
+            return [outcome.ending, None]
+        payload, *texts = value
+        return [outcome.ending, [self.values.write(payload, peer), *texts]]
+
+    def read_outcome(self, ending: int, wire: Any, peer: int, frames: list[bytes]) -> Any:
+        """The inverse of ``write_outcome``."""
+        if ending == Ending.RETURNED:
+            return self.values.read(wire, peer, frames)
+        if wire is None:
+            return None
+        try:
+            payload, type_name, message, text = wire
+        except (TypeError, ValueError) as error:
+            raise ProtocolError(f"not an outcome: {error}") from error
+        return (self.values.read(payload, peer, frames), type_name, message, text)
+
+    # ---- questions to the coordinator ------------------------------------------------------------
+
+    def workers(self, timeout: float | None = 10.0) -> list[Any]:
+        """The coordinator's list of workers (each a dict)."""
+        with self.lock:
+            self.check_open()
+            ticket = self.host.ticket()
+            self.ask(self.coordinator, [Msg.WORKERS], ticket.complete)
+        workers: list[Any] = self.wait(ticket, "status", None, timeout)
+        return workers
+
+    def _on_worker_list(
+        self, peer: int, frames: list[bytes], question: int, workers: list[Any], facts: dict[str, Any]
+    ) -> None:
+        self.answered(question, workers)
+
+    def count_goroutines(self, job: int) -> int:
+        """How many goroutines of ``job`` live in the whole cluster, whoever spawned them."""
+        others = [worker["node"] for worker in self.workers() if worker["node"] != self.id]
+        if job != self.id:
+            others.append(job)
+        total = 0
+        for other in others:
+            with self.lock:
+                ticket = self.host.ticket()
+                self.ask(other, [Msg.COUNT, job], ticket.complete)
+            total += self.wait(ticket, "count", None) or 0
+        with self.lock:
+            return total + self.spawner.live(job)
+
+    def _on_count(self, peer: int, frames: list[bytes], question: int, job: int) -> None:
+        self.links.post(peer, [Msg.COUNTED, question, self.spawner.live(job)])
+
+    def _on_answer(self, peer: int, frames: list[bytes], question: int, reply: Any = None) -> None:
+        self.answered(question, reply)
+
+    def __repr__(self) -> str:
+        return f"Node({self.name}, {node_name(self.id)}, {self.role})"

@@ -1,0 +1,285 @@
+"""Spawning: this process's ledger of the goroutines that it started.
+
+``go`` numbers a goroutine, writes it into the ledger and either runs it here (on a worker) or queues it for
+the coordinator. News of it come from the coordinator (where it was placed), from the worker that runs it
+(started, ended), or with that worker's death. Its end is entered once, by whatever ended it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dgo.core.goroutine import STARTED, Ending, Goroutine, Outcome
+from dgo.core.ticket import Ticket
+from dgo.errors import WorkerLost
+from dgo.ids import object_name
+from dgo.runtime.values import is_scalar
+from dgo.wire.messages import Msg
+from dgo.wire.snapshot import Call, freeze_exception
+from dgo.wire.snapshot.payload import pack
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+
+__all__ = ["SpawnOptions", "Spawner"]
+
+log = logging.getLogger("dgo.spawner")
+
+WINDOW = 50_000  # goroutines that have not started; beyond it go() blocks
+FLUSH_AT = 256  # spawns in one message to the coordinator
+
+
+class SpawnOptions:
+    """What ``go.options`` was given."""
+
+    __slots__ = ("labels", "name", "resources", "spread")
+
+    def __init__(
+        self,
+        name: str | None = None,
+        resources: dict[str, float] | None = None,
+        labels: dict[str, str] | None = None,
+        spread: bool = False,
+    ) -> None:
+        self.name = name
+        self.resources = resources
+        self.labels = labels
+        self.spread = spread
+
+    @property
+    def anywhere(self) -> bool:
+        """True if the process that spawns may run it itself."""
+        return not (self.spread or self.labels or self.resources)
+
+    def wire(self) -> dict[str, Any] | None:
+        """What the coordinator needs to know."""
+        if self.anywhere:
+            return None
+        return {"spread": self.spread, "labels": self.labels, "resources": self.resources}
+
+
+class Spawner:
+    """The ledger. Methods are called under the node's lock unless they say otherwise."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.job = node.id
+        self.ledger: dict[int, Goroutine] = {}
+        self.dropped: deque[Goroutine] = deque()  # records whose last handle was dropped
+        self.unasked: dict[int, Goroutine] = {}  # ended by an exception, and nobody has asked yet
+        self.report: Callable[[str, Callable[[], object] | None], object] | None = None
+        self.crash = False
+        self.spawned = 0
+        self._unstarted = 0  # of those that were submitted
+        self._blocked: deque[Ticket] = deque()
+        self._items: dict[int, list[Any]] = {}
+        node.handle(Msg.PLACED, self._on_placed)
+        node.handle(Msg.RETURNED, self._on_returned)
+        node.handle(Msg.STARTED, self._on_started)
+        node.handle(Msg.ENDED, self._on_ended)
+        node.handle(Msg.GET_BLOB, self._on_get_blob)
+        node.handle(Msg.UNPLACEABLE, self._on_unplaceable)
+
+    # ---- go --------------------------------------------------------------------------------------
+
+    def spawn(
+        self, call: Call, options: SpawnOptions | None, on_end: Callable[[Goroutine], object] | None, job: int
+    ) -> Goroutine:
+        """Enters a goroutine into the ledger and sends it on its way."""
+        node = self._node
+        number = node.values.next_number()
+        name = call.name if options is None or options.name is None else options.name
+        goroutine = Goroutine(number, name, call, job)
+        goroutine.on_end = on_end
+        self.ledger[number] = goroutine
+        self.spawned += 1
+        execution = node.execution
+        if execution is not None and (options is None or options.anywhere):
+            goroutine.place(node.id)
+            execution.enqueue_local(goroutine, call, job)
+        else:
+            self._unstarted += 1
+            self._submit(goroutine, call, options, job)
+        return goroutine
+
+    def resubmit(self, goroutine: Goroutine, call: Call, job: int) -> None:
+        """A goroutine that waited here to be started goes to the coordinator instead (it is being stolen)."""
+        goroutine.give_back()
+        self._unstarted += 1
+        self._submit(goroutine, call, None, job)
+
+    def full(self) -> Ticket | None:
+        """A ticket to wait for, if too many goroutines have not started yet."""
+        execution = self._node.execution
+        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
+        if waiting < WINDOW:
+            return None
+        ticket = self._node.host.ticket()
+        self._blocked.append(ticket)
+        return ticket
+
+    def some_started(self) -> None:
+        """Fewer goroutines wait to be started: those who wait to spawn more may go on."""
+        execution = self._node.execution
+        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
+        if waiting < WINDOW // 2:
+            while self._blocked:
+                ticket = self._blocked.popleft()
+                if ticket.error is None:
+                    ticket.complete()
+
+    def _submit(self, goroutine: Goroutine, call: Call, options: SpawnOptions | None, job: int) -> None:
+        node = self._node
+        item = write_call(node, goroutine.number, goroutine.name, call, options)
+        items = self._items.setdefault(job, [])
+        items.append(item)
+        if len(items) >= FLUSH_AT:
+            self.flush()
+            node.links.flush()
+        elif len(items) == 1:
+            node.host.soon()
+
+    def flush(self) -> None:
+        """Hands what was queued to the coordinator's link."""
+        if self._items:
+            for job, items in self._items.items():
+                self._node.links.post(self._node.coordinator, [Msg.SUBMIT, job, items])
+            self._items = {}
+
+    # ---- news ------------------------------------------------------------------------------------
+
+    def _on_placed(self, peer: int, frames: list[bytes], worker: int, numbers: list[int]) -> None:
+        for number in numbers:
+            goroutine = self.ledger.get(number)
+            if goroutine is not None:
+                goroutine.place(worker)
+
+    def _on_returned(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
+        for number in numbers:
+            goroutine = self.ledger.get(number)
+            if goroutine is not None:
+                goroutine.give_back()
+
+    def _on_started(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
+        for number in numbers:
+            goroutine = self.ledger.get(number)
+            if goroutine is not None and goroutine.state < STARTED:
+                goroutine.start(peer)
+                self._unstarted -= 1
+        if self._blocked:
+            self.some_started()
+
+    def _on_ended(self, peer: int, frames: list[bytes], ended: list[Any]) -> None:
+        for number, ending, wire in ended:
+            value = self._node.read_outcome(ending, wire, peer, frames)
+            self.end(number, Outcome(ending, value))
+        if self._blocked:
+            self.some_started()
+
+    def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
+        log.warning("%s", text)
+
+    def end(self, number: int, outcome: Outcome) -> None:
+        """Goroutine ``number`` has ended."""
+        goroutine = self.ledger.pop(number, None)
+        if goroutine is None:
+            return
+        if goroutine.state < STARTED and goroutine.where != self._node.id:
+            self._unstarted -= 1
+        self._node.values.release_pins(("spawn", number))
+        self.settle(goroutine, outcome)
+
+    def settle(self, goroutine: Goroutine, outcome: Outcome) -> None:
+        """Enters the end; before anyone is released by it, an exception that nobody can ask for is reported."""
+        if outcome.ending in (Ending.RAISED, Ending.LOST):
+            if not self._has_handle(goroutine):
+                self._report(goroutine, outcome)
+                return
+            self.unasked[goroutine.number] = goroutine
+        goroutine.end(outcome)
+
+    def _has_handle(self, goroutine: Goroutine) -> bool:
+        token = goroutine.token
+        return (token is not None and token() is not None) or (
+            self._node.values.exports.get(goroutine.number) is goroutine
+        )
+
+    def _report(self, goroutine: Goroutine, outcome: Outcome) -> None:
+        """Reports the exception, then enters the end (after the driver has read it, if it is to crash)."""
+        if self.report is None or outcome.value is None:
+            goroutine.end(outcome)
+            return
+        text = self.panic_text(goroutine, outcome)
+        if self.crash:
+            self.report(text, lambda: goroutine.end(outcome))
+        else:
+            self.report(text, None)
+            goroutine.end(outcome)
+
+    def panic_text(self, goroutine: Goroutine, outcome: Outcome) -> str:
+        """What the driver prints about an exception that nobody asked for."""
+        _, _, _, traceback = outcome.value
+        return (
+            f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) ended with an exception "
+            f"that nobody asked for:\n{traceback.rstrip()}\n"
+        )
+
+    def sweep(self) -> None:
+        """Decides about goroutines whose last handle was dropped after their end."""
+        while self.dropped:
+            goroutine = self.dropped.popleft()
+            if goroutine.number in self.unasked and not self._has_handle(goroutine):
+                self.report_unasked(goroutine)
+
+    def report_unasked(self, goroutine: Goroutine) -> None:
+        """The last chance to ask has gone."""
+        if self.unasked.pop(goroutine.number, None) is None or goroutine.asked:
+            return
+        if self.report is not None and goroutine.outcome is not None:
+            self.report(self.panic_text(goroutine, goroutine.outcome), None)
+
+    def lost(self, node: int, cause: str) -> None:
+        """A worker died: what it had has perhaps run, and ends as lost."""
+        for goroutine in [g for g in self.ledger.values() if g.where == node]:
+            started = "had started" if goroutine.state == STARTED else "may have started"
+            error = WorkerLost(
+                f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) is lost: its worker "
+                f"died ({cause}); it {started} and was not run again"
+            )
+            self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
+        if self._blocked:
+            self.some_started()
+
+    def _on_get_blob(self, peer: int, frames: list[bytes], digest: bytes) -> None:
+        node = self._node
+        blob = node.code.blob(digest)
+        node.links.post(peer, [Msg.BLOB, digest, None if blob is None else blob])
+
+    def live(self, job: int) -> int:
+        """How many goroutines of ``job`` in this ledger have not ended."""
+        return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)
+
+
+def write_call(
+    node: Node, number: int, name: str, call: Call, options: SpawnOptions | None
+) -> list[Any]:
+    """A goroutine as an item of SUBMIT and RUN: ``[number, name, key, scalars, payload, codes, options]``.
+
+    The coordinator reads nothing of it but the options, and where in the batch the payload's buffers are.
+    """
+    scalars: Any = None
+    payload: Any = None
+    if call.payload is not None:
+        payload = call.payload
+    elif call.kwargs or not all(map(is_scalar, call.args or ())):
+        payload = pack((call.args, call.kwargs))
+    else:
+        scalars = call.args
+    if payload is not None:
+        payload = node.values.write(payload, 0, route_peer=node.coordinator, pin_for=("spawn", number))
+    return [number, name, call.key, scalars, payload, list(call.codes), options.wire() if options else None]
+
+

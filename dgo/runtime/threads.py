@@ -1,0 +1,160 @@
+"""The driver's host: goroutine-less code in ordinary threads, and one thread for input.
+
+Threads of the user's program send directly, under the node's lock; one daemon thread receives. A thread
+that waits does so on a lock of its own, which signals can interrupt in the main thread.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dgo.core.ticket import Ticket
+from dgo.errors import Cancelled, Timeout
+from dgo.runtime.remote import PendingOperation
+from dgo.runtime.waiting import InputWait
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node
+    from dgo.transport.zeromq import ZmqTransport
+
+__all__ = ["ThreadHost"]
+
+log = logging.getLogger("dgo.driver")
+
+HOUSEKEEPING_SECONDS = 0.1
+COMPANY_SECONDS = 0.0003  # how long a queued spawn may wait for more of them
+
+
+def _open_gate(ticket: Ticket) -> None:
+    ticket.owner.release()
+
+
+class ThreadHost:
+    """Waits in threads; runs the input thread."""
+
+    node: Node
+
+    def __init__(self, transport: ZmqTransport) -> None:
+        self._transport = transport
+        self.input = InputWait(transport)
+        self._stopping = False
+        self._batching = False
+        self._thread: threading.Thread | None = None
+        self._actions: queue.SimpleQueue[Callable[[], object] | None] | None = None
+
+    # ---- waiting ---------------------------------------------------------------------------------
+
+    def ticket(self, value: Any = None) -> Ticket:
+        """A ticket for the calling thread."""
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        return Ticket(_open_gate, value, gate)
+
+    def waker(self) -> tuple[Callable[[Ticket], object], Any]:
+        """``(wake, owner)`` for the calling thread."""
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        return _open_gate, gate
+
+    def park(self, ticket: Ticket, timeout: float | None) -> None:
+        """Waits until the ticket is DONE."""
+        node = self.node
+        self.flush()
+        gate = ticket.owner
+        try:
+            if timeout is None:
+                gate.acquire()
+            elif not gate.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)):
+                with node.lock:
+                    ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({node.waits[ticket].kind})"))
+                self.flush()
+                gate.acquire()
+        except BaseException:  # a signal's exception: nobody waits any more
+            with node.lock:
+                ticket.cancel(Cancelled("interrupted"))
+                if isinstance(ticket, PendingOperation):
+                    ticket.abandoned = True
+            self.flush()
+            raise
+
+    def flush(self) -> None:
+        """Sends what is queued; has the input thread look if input came meanwhile."""
+        node = self.node
+        with node.lock:
+            node.flush()
+            if self._transport.stale:
+                self.input.nudge()
+
+    def soon(self) -> None:
+        """Has the input thread flush soon."""
+        self._batching = True
+        self.input.nudge()
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` on the callback thread, which is started on first use."""
+        if self._actions is None:
+            self._actions = queue.SimpleQueue()
+            threading.Thread(target=self._run_actions, name="dgo-callbacks", daemon=True).start()
+        self._actions.put(action)
+
+    def _run_actions(self) -> None:
+        assert self._actions is not None
+        while (action := self._actions.get()) is not None:
+            try:
+                action()
+            except Exception:
+                log.exception("a done callback raised")
+
+    def current(self) -> Any:
+        """The driver's threads are no goroutines."""
+        return None
+
+    def yield_(self) -> None:
+        """Lets another thread run."""
+        time.sleep(0)
+
+    # ---- the input thread ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the input thread."""
+        self._thread = threading.Thread(target=self._run, name="dgo-input", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the input thread (not callable from it)."""
+        self._stopping = True
+        self.input.nudge()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(2)
+        if self._actions is not None:
+            self._actions.put(None)
+
+    def _run(self) -> None:
+        node = self.node
+        next_housekeeping = 0.0
+        while not self._stopping:
+            with node.lock:
+                ready = self.input.prepare()
+                deadline = node.timers.next_deadline()
+            if not ready:
+                now = time.monotonic()
+                until = next_housekeeping if deadline is None else min(next_housekeeping, deadline)
+                self.input.wait(until - now)
+            if self._batching:
+                self._batching = False
+                time.sleep(COMPANY_SECONDS)
+            if self._stopping:
+                return
+            try:
+                node.step()
+                if time.monotonic() >= next_housekeeping:
+                    node.housekeeping()
+                    next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
+            except Exception:
+                log.exception("an error in the input thread; it goes on")

@@ -1,0 +1,69 @@
+"""Waiting for input on a transport's file descriptors, and for nudges by other threads."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from dgo.transport.zeromq import ZmqTransport
+
+__all__ = ["InputWait"]
+
+
+class InputWait:
+    """Waits until a transport has input, a descriptor is readable, or ``nudge`` was called."""
+
+    def __init__(self, transport: ZmqTransport) -> None:
+        self._transport = transport
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._event, select.POLLIN)
+        self._registered: set[int] = set()
+        self._extra: set[int] = set()
+        self._generation = -1
+        self._nudged = False
+
+    def watch(self, descriptor: int) -> None:
+        """Also waits for ``descriptor``."""
+        self._extra.add(descriptor)
+        self._poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        """No longer waits for ``descriptor``."""
+        if descriptor in self._extra:
+            self._extra.discard(descriptor)
+            self._poll.unregister(descriptor)
+
+    def nudge(self) -> None:
+        """Ends the wait under way, or the next one. Any thread."""
+        if not self._nudged:
+            self._nudged = True
+            os.eventfd_write(self._event, 1)
+
+    def prepare(self) -> bool:
+        """To be called under the transport's lock before ``wait``: True if there is input already."""
+        transport = self._transport
+        if transport.generation != self._generation:
+            self._generation = transport.generation
+            now = set(transport.descriptors())
+            for descriptor in self._registered - now:
+                self._poll.unregister(descriptor)
+            for descriptor in now - self._registered:
+                self._poll.register(descriptor, select.POLLIN)
+            self._registered = now
+        return transport.ready()
+
+    def wait(self, seconds: float) -> list[int]:
+        """Waits; returns the watched descriptors that are readable. Without the lock."""
+        found = self._poll.poll(max(0.0, seconds) * 1000)
+        if self._nudged:
+            self._nudged = False
+            try:
+                os.eventfd_read(self._event)
+            except BlockingIOError:
+                pass
+        return [descriptor for descriptor, _ in found if descriptor in self._extra]
+
+    def close(self) -> None:
+        """Releases the descriptor."""
+        os.close(self._event)

@@ -1,0 +1,135 @@
+"""Synchronisation objects that are the same in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ClassVar, ParamSpec
+
+from dgo import goroutines
+from dgo.core.goroutine import Goroutine as Record
+from dgo.core.waitgroup import WaitGroup as Core
+from dgo.runtime import current
+from dgo.runtime.shared import KINDS, Shared
+
+__all__ = ["WaitGroup"]
+
+P = ParamSpec("P")
+
+
+class WaitGroup(Shared):
+    """Waits for a number of goroutines to end (Go's ``sync.WaitGroup``).
+
+    Example:
+        >>> wg = dgo.WaitGroup()
+        >>> for n in range(3):
+        ...     wg.go(print, n)
+        >>> wg.wait()
+    """
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "wg"
+
+    def __init__(self) -> None:
+        self._node = current.get()
+        self._core = Core()
+        self._ref = None
+
+    def _ask(self, operation: str, args: list[Any], timeout: float | None = None) -> Any:
+        node = self._node
+        assert self._ref is not None
+        with node.lock:
+            node.check_open()
+            ticket = node.remote.start(self._ref, operation, args, *node.host.waker())
+        return node.wait(ticket, f"WaitGroup.{operation}", self, timeout)
+
+    def add(self, n: int = 1) -> None:
+        """Adds ``n`` to the counter (may be negative). At zero, all who wait go on.
+
+        Raises:
+            ValueError: you: the counter would become negative; it stays as it is.
+        """
+        if not isinstance(n, int):
+            raise TypeError(f"WaitGroup.add() takes an integer, not {n!r:.80}")
+        if self._core is None:
+            self._ask("add", [n])
+            return
+        with self._node.lock:
+            self._core.add(n)
+
+    def done(self) -> None:
+        """Takes one from the counter.
+
+        Raises:
+            ValueError: you: ``done()`` was called more often than ``add()``.
+        """
+        self.add(-1)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Blocks until the counter is zero.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            Timeout: the timeout ran out.
+            ChannelLost: the process in which the group lived has died.
+        """
+        core = self._core
+        if core is None:
+            self._ask("wait", [], timeout)
+            return
+        node = self._node
+        with node.lock:
+            ticket = node.host.ticket()
+            core.wait(ticket)
+        node.wait(ticket, "WaitGroup.wait", self, timeout)
+
+    def go(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Starts ``fn`` as a goroutine of the group: ``add(1)``, ``dgo.go``, and ``done()`` at its end,
+        however it ends, also if its worker dies.
+
+        Raises:
+            SerializationError: as ``dgo.go``; the counter is unchanged.
+        """
+        prepared = goroutines.prepare(fn, args, kwargs, None)
+        if self._core is None:
+            self._ask("enter", [])
+        else:
+            self.add(1)
+        try:
+            prepared.start(self._release)
+        except BaseException:
+            with self._node.lock:
+                self._release(None)
+            raise
+
+    def _release(self, record: Record | None) -> None:
+        """A goroutine of the group has ended (under the node's lock)."""
+        if self._core is not None:
+            self._core.add(-1)
+        elif self._ref is not None and self._ref.lost is None:
+            self._node.remote.start(self._ref, "leave", [], _nobody_waits, None)
+
+    def __enter__(self) -> WaitGroup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, Exception):
+            self.wait()
+
+    def __repr__(self) -> str:
+        if self._core is None:
+            return f"WaitGroup({self._id_text}, elsewhere)"
+        with self._node.lock:
+            waiting = len(self._core.waiters)
+            return f"WaitGroup({self._id_text}, counter {self._core.count}, {waiting} waiting)"
+
+
+def _nobody_waits(ticket: Any) -> None:
+    """The answer to a done() that nobody waits for."""
+
+
+KINDS[WaitGroup.KIND] = WaitGroup

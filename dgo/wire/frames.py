@@ -1,0 +1,82 @@
+"""The header of every frame set, and what kinds there are.
+
+=========  ==========================================================================
+``JOIN``   member -> coordinator, before any session: a dict with who I am
+``WELCOME``  coordinator -> member: a dict with the cluster's facts
+``REFUSED``  coordinator -> member: a dict with the reason
+``HELLO``  member -> member over a new connection: do you hear me?
+``HEARD``  the answer
+``DATA``   a batch of messages, numbered
+``ACK``    nothing but an acknowledgement
+``SYNC``   "I have sent up to ``seq``": answered by ``ACK``; the sender then repeats what is missing
+``RESEND`` "I have a gap": the sender repeats what is not acknowledged
+``UNKNOWN``  coordinator -> member: I do not know you (any more), join again
+=========  ==========================================================================
+
+The header names source and destination, so a frame set can take any path: directly, or through the
+coordinator, which forwards what is not for itself without looking further.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+from dgo.wire.messages import PROTOCOL, ProtocolError
+
+__all__ = ["Header", "Kind", "decode_header", "encode_header"]
+
+
+class Kind(IntEnum):
+    """The kinds of frame sets."""
+
+    JOIN = 1
+    WELCOME = 2
+    REFUSED = 3
+    HELLO = 4
+    HEARD = 5
+    DATA = 6
+    ACK = 7
+    SYNC = 8
+    RESEND = 9
+    UNKNOWN = 10
+
+
+class Header(NamedTuple):
+    """What the first frame says."""
+
+    kind: int
+    source: int
+    destination: int
+    seq: int
+    ack: int
+
+
+_MAGIC = b"dg"
+_LAYOUT = struct.Struct("!2sBBQQQQ")
+_KINDS = frozenset(int(kind) for kind in Kind)
+
+
+def encode_header(kind: int, source: int, destination: int, seq: int = 0, ack: int = 0) -> bytes:
+    """The first frame."""
+    return _LAYOUT.pack(_MAGIC, PROTOCOL, kind, source, destination, seq, ack)
+
+
+def decode_header(frame: bytes | memoryview) -> Header:
+    """Reads the first frame.
+
+    Raises:
+        ProtocolError: it is not one of ours. A foreign protocol version is accepted for ``JOIN`` and
+            ``REFUSED``, so that a refusal can name both versions.
+    """
+    if len(frame) != _LAYOUT.size:
+        raise ProtocolError(f"a header of {len(frame)} bytes, not {_LAYOUT.size}")
+    magic, version, kind, source, destination, seq, ack = _LAYOUT.unpack(frame)
+    if magic != _MAGIC:
+        raise ProtocolError("not a dgo header")
+    if version != PROTOCOL and kind not in (Kind.JOIN, Kind.REFUSED):
+        raise ProtocolError(f"protocol version {version}, not {PROTOCOL}")
+    if kind not in _KINDS:
+        raise ProtocolError(f"unknown kind {kind}")
+    return Header(kind, source, destination, seq, ack)

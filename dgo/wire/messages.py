@@ -1,0 +1,216 @@
+"""The messages of dgo's protocol: names, fields, and what is refused.
+
+A **frame set** is what travels: a header (see ``frames``), one msgpack body, and the out-of-band buffers of
+the body's values. A body is a list of messages; a message is a list: its type, then its fields. Everything
+that comes in is checked here against ``FIELDS`` before anyone acts on it.
+
+A **frozen value** on the wire is one of
+
+* None, bool, int, float, str, bytes: itself;
+* ``[pickle]``: bytes that only the receiver of the value unpickles;
+* ``[pickle, handles, buffers, pin]``: the same with the handles in it, the number of the frames that hold
+  its buffers, and the sender's pin (0: none).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import msgpack
+
+__all__ = [
+    "FIELDS",
+    "MAX_BODY",
+    "MAX_FRAME",
+    "PROTOCOL",
+    "Body",
+    "Msg",
+    "ProtocolError",
+    "decode_body",
+    "encode_body",
+]
+
+PROTOCOL = 1
+MAX_FRAME = 1 << 30  # bytes of one frame; larger values are refused at the sender
+MAX_BODY = 256 << 20  # bytes of one msgpack body
+
+Body = list[list[Any]]
+
+
+class ProtocolError(Exception):
+    """A frame set that is not of this protocol; its peer is at fault, this process goes on."""
+
+
+class Msg(IntEnum):
+    """Message types. The comment names sender -> receiver and the fields."""
+
+    # membership (member <-> coordinator)
+    BYE = 1  # member -> coordinator: reason
+    DOWN = 2  # coordinator -> member: node, cause
+    LOST = 3  # supervisor -> coordinator: node, cause
+    WHERE = 4  # member -> coordinator: node
+    ADDRESS = 5  # coordinator -> member: node, address ("": it cannot be connected to), cause of its loss ("": alive)
+    CALL = 6  # member -> coordinator: node (ask it to connect to me); coordinator -> member: node, please do
+    WORKERS = 7  # any -> coordinator: question number
+    WORKER_LIST = 8  # coordinator -> any: question number, list of workers, coordinator's facts
+    DRAIN = 9  # worker -> coordinator: I take no more
+    JOB_END = 10  # coordinator -> worker: job
+    MEMBERS = 11  # coordinator -> driver: number of workers
+    # spawning
+    SUBMIT = 20  # spawner -> coordinator: job, items
+    RUN = 21  # coordinator -> worker: spawner, job, items
+    PLACED = 22  # coordinator -> spawner: worker, numbers
+    LOAD = 23  # worker -> coordinator: received, unstarted, runnable, live, freed resources
+    STEAL = 24  # coordinator -> worker: how many to give back
+    GIVEN = 25  # worker -> coordinator: spawner, job, items
+    RETURNED = 26  # coordinator -> spawner: numbers
+    STARTED = 27  # worker -> spawner: numbers
+    ENDED = 28  # worker -> spawner: list of [number, ending, frozen]
+    UNPLACEABLE = 29  # coordinator -> spawner: number, text
+    # shared objects (any node <-> home)
+    OP = 30  # operation number, object, operation, arguments
+    DONE = 31  # operation number, frozen result, ok
+    FAILED = 32  # operation number, error name, text
+    HAND = 33  # operation number, frozen value (must be answered by TAKEN)
+    TAKEN = 34  # operation number
+    CANCEL = 35  # operation number
+    OUTCOME = 46  # operation number, ending, frozen
+    LEND = 36  # object, slots
+    RECALL = 37  # object
+    SEND_LENT = 38  # object, frozen value
+    GIVE_BACK = 39  # object, slots, all of them
+    # lifetime of shared objects
+    JOIN = 40  # holder -> home: object
+    JOINED = 41  # home -> holder: object, still there
+    LEAVE = 42  # holder -> home: object
+    UNPIN = 43  # receiver -> sender: pins
+    # code and modules
+    GET_BLOB = 50  # worker -> spawner: hash
+    BLOB = 51  # spawner -> worker: hash, blob or None
+    GET_MODULE = 52  # worker -> driver: question number, module name
+    MODULE = 53  # driver -> worker: question number, None or [is package, file name, source]
+    # output, panics, end of a job
+    OUTPUT = 60  # worker -> driver: stream (1 or 2), text
+    PANIC = 61  # any -> driver: question number (0: no answer wanted), text
+    PANIC_OK = 62  # driver -> asker: question number
+    FLUSH = 63  # driver -> worker: question number
+    FLUSHED = 64  # worker -> driver: question number
+    COUNT = 65  # any -> node: question number, job
+    COUNTED = 66  # node -> asker: question number, live goroutines that it spawned
+    # deadlock detection
+    PROBE = 70  # coordinator -> member: wave
+    PROBED = 71  # member -> coordinator: wave, busy, activity, [[peer, sent, received], ...], what waits
+    DEADLOCK = 72  # coordinator -> driver: text
+    ASLEEP = 73  # driver -> coordinator: its main thread is blocked (True) or not
+
+
+_INT, _STR, _LIST, _DICT, _BYTES, _BOOL, _ANY = int, str, list, dict, bytes, bool, object
+
+FIELDS: dict[int, tuple[type, ...]] = {
+    Msg.BYE: (_STR,),
+    Msg.DOWN: (_INT, _STR),
+    Msg.LOST: (_INT, _STR),
+    Msg.WHERE: (_INT,),
+    Msg.ADDRESS: (_INT, _STR, _STR),
+    Msg.CALL: (_INT, _STR),
+    Msg.WORKERS: (_INT,),
+    Msg.WORKER_LIST: (_INT, _LIST, _DICT),
+    Msg.DRAIN: (),
+    Msg.JOB_END: (_INT,),
+    Msg.MEMBERS: (_INT,),
+    Msg.SUBMIT: (_INT, _LIST),
+    Msg.RUN: (_INT, _INT, _LIST),
+    Msg.PLACED: (_INT, _LIST),
+    Msg.LOAD: (_INT, _INT, _INT, _INT, _DICT),
+    Msg.STEAL: (_INT,),
+    Msg.GIVEN: (_INT, _INT, _LIST),
+    Msg.RETURNED: (_LIST,),
+    Msg.STARTED: (_LIST,),
+    Msg.ENDED: (_LIST,),
+    Msg.UNPLACEABLE: (_INT, _STR),
+    Msg.OP: (_INT, _INT, _STR, _LIST),
+    Msg.DONE: (_INT, _ANY, _BOOL),
+    Msg.FAILED: (_INT, _STR, _STR),
+    Msg.HAND: (_INT, _ANY),
+    Msg.TAKEN: (_INT,),
+    Msg.CANCEL: (_INT,),
+    Msg.OUTCOME: (_INT, _INT, _ANY),
+    Msg.LEND: (_INT, _INT),
+    Msg.RECALL: (_INT,),
+    Msg.SEND_LENT: (_INT, _ANY),
+    Msg.GIVE_BACK: (_INT, _INT),
+    Msg.JOIN: (_INT,),
+    Msg.JOINED: (_INT, _BOOL),
+    Msg.LEAVE: (_INT,),
+    Msg.UNPIN: (_LIST,),
+    Msg.GET_BLOB: (_BYTES,),
+    Msg.BLOB: (_BYTES, _ANY),
+    Msg.GET_MODULE: (_INT, _STR),
+    Msg.MODULE: (_INT, _ANY),
+    Msg.OUTPUT: (_INT, _STR),
+    Msg.PANIC: (_INT, _STR),
+    Msg.PANIC_OK: (_INT,),
+    Msg.FLUSH: (_INT,),
+    Msg.FLUSHED: (_INT,),
+    Msg.COUNT: (_INT, _INT),
+    Msg.COUNTED: (_INT, _INT),
+    Msg.PROBE: (_INT,),
+    Msg.PROBED: (_INT, _BOOL, _INT, _LIST, _LIST),
+    Msg.DEADLOCK: (_STR,),
+    Msg.ASLEEP: (_BOOL,),
+}
+
+_pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+
+
+def encode_body(body: Body) -> bytes:
+    """One msgpack body of a list of messages."""
+    packed: bytes = _pack(body)
+    return packed
+
+
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise ProtocolError(f"unknown msgpack extension type {code}")
+
+
+def decode_body(data: bytes | memoryview) -> Body:
+    """The messages of a body, each with the right number and types of fields.
+
+    Raises:
+        ProtocolError: the peer sent something else.
+    """
+    if len(data) > MAX_BODY:
+        raise ProtocolError(f"a body of {len(data)} bytes exceeds the limit of {MAX_BODY}")
+    try:
+        body = msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
+    except ProtocolError:
+        raise
+    except (ValueError, TypeError, RecursionError, OverflowError, msgpack.exceptions.UnpackException) as error:
+        raise ProtocolError(f"not a msgpack body: {type(error).__name__}: {error}") from error
+    if type(body) is not list:
+        raise ProtocolError(f"a body is a list of messages, not a {type(body).__name__}")
+    for message in body:
+        check_message(message)
+    return body
+
+
+def check_message(message: Any) -> None:
+    """Refuses a message of unknown type, or with missing or ill-typed fields.
+
+    Raises:
+        ProtocolError: the peer sent something else.
+    """
+    if type(message) is not list or not message:
+        raise ProtocolError("a message is a list that begins with its type")
+    fields = FIELDS.get(message[0]) if type(message[0]) is int else None
+    if fields is None:
+        raise ProtocolError(f"unknown message type {message[0]!r:.40}")
+    if len(message) - 1 != len(fields):
+        raise ProtocolError(f"{Msg(message[0]).name} has {len(fields)} fields, not {len(message) - 1}")
+    for position, kind in enumerate(fields, 1):
+        if not isinstance(message[position], kind):
+            raise ProtocolError(
+                f"{Msg(message[0]).name}: field {position} is a {type(message[position]).__name__}, "
+                f"not a {kind.__name__}"
+            )

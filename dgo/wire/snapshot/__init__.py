@@ -1,0 +1,30 @@
+"""Snapshots: values, calls and exceptions as they were at one moment, ready to travel.
+
+The only part of dgo that pickles. Nothing here opens a socket or starts a thread.
+"""
+
+from __future__ import annotations
+
+from dgo.wire.snapshot.code import CodeStore
+from dgo.wire.snapshot.functions import Call, snapshot_call, thaw_call
+from dgo.wire.snapshot.handles import Handle
+from dgo.wire.snapshot.outcome import ExceptionRecord, RemoteTraceback, freeze_exception, thaw_exception
+from dgo.wire.snapshot.payload import Frozen, Payload, freeze, thaw
+from dgo.wire.snapshot.raw import ATOMS
+
+__all__ = [
+    "ATOMS",
+    "Call",
+    "CodeStore",
+    "ExceptionRecord",
+    "Frozen",
+    "Handle",
+    "Payload",
+    "RemoteTraceback",
+    "freeze",
+    "freeze_exception",
+    "snapshot_call",
+    "thaw",
+    "thaw_call",
+    "thaw_exception",
+]

@@ -1,0 +1,103 @@
+"""Values at one moment: freeze and thaw.
+
+Invariants:
+
+* A frozen value shares no mutable state with the value it was made from, nor with what is thawed from it.
+* A value of which every part is immutable (or a handle) is its own frozen form: nothing is copied.
+* A payload's pickle names its handles by index only; the payload itself keeps them alive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dgo.errors import SerializationError
+from dgo.wire.snapshot.diagnose import refusal
+from dgo.wire.snapshot.handles import Handle
+from dgo.wire.snapshot.pickling import FindBlob, dump, load
+from dgo.wire.snapshot.raw import ATOMS, is_raw
+
+__all__ = ["Frozen", "Payload", "freeze", "pack", "thaw", "unpack"]
+
+Frozen = object
+"""An immutable value as itself, or a :class:`Payload`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Payload:
+    """A pickled value.
+
+    Attributes:
+        data: the pickle (protocol 5).
+        buffers: the out-of-band buffers, in order: a ``bytearray`` where the original was writable.
+        handles: the handles met in the value; the pickle holds their indexes.
+    """
+
+    data: bytes
+    buffers: tuple[bytes | bytearray, ...] = ()
+    handles: tuple[Handle, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the pickle and its buffers, in bytes."""
+        return len(self.data) + sum(map(len, self.buffers))
+
+    def __repr__(self) -> str:
+        return f"Payload({self.nbytes} bytes, {len(self.buffers)} buffers, {len(self.handles)} handles)"
+
+
+def freeze(value: object, what: str = "value") -> Frozen:
+    """Takes a snapshot of a value.
+
+    Args:
+        value: anything.
+        what: names the value in an error, e.g. ``"argument 2"``.
+
+    Returns:
+        The value itself if it is immutable all through, else a :class:`Payload`.
+
+    Raises:
+        SerializationError: something in the value cannot travel; the message gives the way to it.
+    """
+    if type(value) in ATOMS or is_raw(value):
+        return value
+    try:
+        return pack(value)
+    except Exception as error:
+        raise SerializationError(refusal(value, what, error)) from error
+
+
+def thaw(frozen: Frozen, *, last: bool = False) -> object:
+    """Rebuilds a frozen value; every call gives an independent one.
+
+    Args:
+        frozen: what :func:`freeze` returned.
+        last: the payload is not used again, so its own buffers may be handed out uncopied.
+
+    Raises:
+        SerializationError: the value cannot be rebuilt in this process; the reason is its cause.
+    """
+    if type(frozen) is not Payload:
+        return frozen
+    return unpack(frozen, last=last)
+
+
+def pack(value: object) -> Payload:
+    """The payload of a value, with code embedded; raises whatever pickling raises."""
+    pickled = dump(value)
+    return Payload(pickled.data, pickled.buffers, pickled.handles)
+
+
+def unpack(payload: Payload, *, last: bool = False, find_code: FindBlob | None = None) -> object:
+    """Loads a payload; every failure is a ``SerializationError`` with its cause."""
+    buffers = payload.buffers if last else tuple(map(_private, payload.buffers))
+    try:
+        return load(payload.data, buffers, payload.handles, find_code)
+    except Exception as error:
+        message = f"a value cannot be rebuilt here: {type(error).__name__}: {error}"
+        raise SerializationError(message) from error
+
+
+def _private(buffer: bytes | bytearray) -> bytes | bytearray:
+    # bytes cannot change, so every thawed value may share them.
+    return buffer if type(buffer) is bytes else bytearray(buffer)

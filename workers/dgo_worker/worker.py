@@ -1,0 +1,150 @@
+"""The worker's node, wired to its transport, its hub and its streams."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any, TextIO
+
+import gevent
+from gevent.event import Event
+
+from dgo.runtime import current
+from dgo.runtime.execution import Execution, Task
+from dgo.runtime.joining import facts_of_this_process, join
+from dgo.runtime.node import Node
+from dgo.runtime.output import STDERR, STDOUT, GoroutineStream, WorkerOutput
+from dgo.transport.zeromq import ZmqTransport
+from dgo.wire.messages import Msg
+from dgo_worker.hub import HubHost
+
+__all__ = ["Worker"]
+
+log = logging.getLogger("dgo.worker")
+
+JOIN_SECONDS = 60.0
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._ended = Event()
+        self._exit_code = 0
+        transport = ZmqTransport()
+        address = transport.bind(config["bind"])
+        host = HubHost(transport)
+        node = Node(config["node"], "worker", config["name"], transport, host, time.monotonic)
+        host.node = node
+        self.node = node
+        self._host = host
+        self._address = config.get("advertise") or address
+        execution = Execution(node, host.ready)
+        execution.give_back = host.give_back
+        execution.ready_count = lambda: len(host.carriers.queue) + execution.running
+        self._output = WorkerOutput(node)
+        node.spawner.report = self._report
+        node.handle(Msg.JOB_END, self._on_job_end)
+        node.handle(Msg.MEMBERS, lambda *_: None)
+
+    def run(self) -> None:
+        """Joins, runs goroutines, ends."""
+        config, node = self._config, self.node
+        facts = facts_of_this_process(
+            "worker",
+            config["name"],
+            self._address,
+            config["supervisor"],
+            config.get("labels"),
+            config.get("resources"),
+        )
+        transport = self._host._transport
+
+        def wait(seconds: float) -> None:
+            deadline = time.monotonic() + seconds
+            while not transport.ready() and time.monotonic() < deadline:
+                gevent.sleep(0.002)
+
+        welcome = join(node.links, config["address"], facts, JOIN_SECONDS, wait)
+        node.name = welcome["name"]
+        current.set_current(node)
+        self._take_streams()
+        self._install_modules()
+        gevent.signal_handler(signal.SIGTERM, self._drain)
+        self._host.start()
+        self._ended.wait()
+        self._host.stop()
+        with node.lock:
+            node.links.post(node.coordinator, [Msg.BYE, "drained"])
+            node.flush()
+        transport.close()
+        sys.stdout.flush()
+        os._exit(self._exit_code)
+
+    def _take_streams(self) -> None:
+        originals: dict[int, TextIO] = {STDOUT: sys.stdout, STDERR: sys.stderr}
+        sys.stdout = GoroutineStream(self.node, STDOUT, originals[STDOUT], self._output)
+        sys.stderr = GoroutineStream(self.node, STDERR, originals[STDERR], self._output)
+        logging.basicConfig(stream=originals[STDERR], level=logging.WARNING)
+
+    def _install_modules(self) -> None:
+        """Modules of the driver's project that this host does not have come from the driver."""
+
+    # ---- panics, ends of jobs, drain -------------------------------------------------------------
+
+    def _report(self, text: str, then: Any) -> None:
+        node = self.node
+        job = node.spawner.job if node.spawner.job != node.id else self._only_job()
+        if job is None:
+            log.warning("%s", text)
+            if then is not None:
+                then()
+            return
+        node.ask(job, [Msg.PANIC, text], lambda _: then() if then is not None else None)
+
+    def _only_job(self) -> int | None:
+        assert self.node.execution is not None
+        return self.node.execution.last_job
+
+    def _on_job_end(self, peer: int, frames: list[bytes], job: int) -> None:
+        """The driver is gone: its goroutines end. What does not end at once takes the process with it."""
+        node = self.node
+        node.lose(job, "the driver has ended")
+        execution = node.execution
+        assert execution is not None
+        mine = [task for task in execution.live.values() if task.job == job]
+        if mine:
+            # Goroutines cannot be trusted to end by themselves (a finally block may wait for ever), so this
+            # process ends and its supervisor starts another.
+            log.info("%d goroutines of a driver that has ended: this process is replaced", len(mine))
+            self._exit_code = 0
+            os._exit(0)
+
+    def _drain(self) -> None:
+        """SIGTERM: no new goroutines; those that run get the grace to end."""
+        node = self.node
+        execution = node.execution
+        assert execution is not None
+        if execution.draining:
+            self._ended.set()
+            return
+        execution.draining = True
+        with node.lock:
+            node.links.post(node.coordinator, [Msg.DRAIN])
+            tasks: list[Task] = [task for task in execution.live.values() if task.carrier is None]
+            self._host.give_back(len(tasks))
+            node.flush()
+        deadline = time.monotonic() + float(self._config.get("grace", 8.0))
+
+        def watch() -> None:
+            while execution.live and time.monotonic() < deadline:
+                gevent.sleep(0.05)
+            self._ended.set()
+
+        gevent.spawn(watch)
+
+
