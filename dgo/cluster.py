@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from dgo import channels, goroutines, sync
 from dgo.errors import ClusterError, MisuseError, Timeout
 from dgo.runtime import current
 from dgo.runtime.cpus import usable_cpus
@@ -351,6 +352,9 @@ def cluster() -> Cluster:
         raise MisuseError("dgo.cluster() is for the driver; goroutines use dgo.num_workers() and the like")
     return _cluster
 
+
+# Handles of every kind may come from a goroutine, whatever this program has used itself.
+HANDLE_MODULES = (channels, goroutines, sync)
 
 current.set_starter(_start_on_first_use)
 atexit.register(shutdown)

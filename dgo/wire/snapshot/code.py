@@ -15,6 +15,7 @@ from types import CodeType
 from typing import Any
 
 from dgo.errors import SerializationError
+from dgo.wire.snapshot.diagnose import described
 from dgo.wire.snapshot.pickling import CodelessPickler, FunctionPickler, dump, load
 from dgo.wire.snapshot.recent import Recent
 
@@ -113,7 +114,7 @@ class CodeStore:
         try:
             return load(blob)
         except Exception as error:
-            message = f"a function cannot be rebuilt here: {type(error).__name__}: {error}"
+            message = f"a function cannot be rebuilt here: {described(error)}"
             raise SerializationError(message) from error
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from dgo.wire.snapshot.parts import is_leaf, parts_of
 from dgo.wire.snapshot.pickling import dump
 from dgo.wire.snapshot.raw import is_constant
 
-__all__ = ["refusal", "refuses"]
+__all__ = ["described", "refusal", "refuses"]
 
 MAX_NODES = 10_000
 MAX_DEPTH = 100
@@ -38,9 +38,17 @@ def refusal(value: object, what: str, error: Exception) -> str:
     where = " -> ".join(way) or "it"
     return (
         f"{subject}: {where} is {_kind(offender)}, which cannot travel between processes "
-        f"({type(error).__name__}: {error}). "
+        f"({described(error)}). "
         "Create it inside the goroutine, or pass what is needed to create it."
     )
+
+
+def described(error: BaseException) -> str:
+    """Type and message of an exception; never raises, whatever its ``__str__`` does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  a user's __str__ may raise anything
+        return type(error).__name__
 
 
 def refuses(value: object) -> Exception | None:

@@ -124,9 +124,9 @@ def _reduced(value: object) -> Iterator[Part]:
     else:
         yield from _items(items or ())
         yield from _entries(dict(entries or ()))
-    yield from ((f"constructor argument {number}", v) for number, v in enumerate(arguments, 1))
     if not is_importable(type(value)):
         yield "its class", type(value)
+    yield from ((f"constructor argument {number}", v) for number, v in enumerate(arguments, 1))
 
 
 def _state(state: object) -> Iterator[Part]:

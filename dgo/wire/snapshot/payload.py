@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dgo.errors import SerializationError
-from dgo.wire.snapshot.diagnose import refusal
+from dgo.wire.snapshot.diagnose import described, refusal
 from dgo.wire.snapshot.handles import Handle
 from dgo.wire.snapshot.pickling import FindBlob, dump, load
 from dgo.wire.snapshot.raw import ATOMS, is_raw
@@ -94,7 +94,7 @@ def unpack(payload: Payload, *, last: bool = False, find_code: FindBlob | None =
     try:
         return load(payload.data, buffers, payload.handles, find_code)
     except Exception as error:
-        message = f"a value cannot be rebuilt here: {type(error).__name__}: {error}"
+        message = f"a value cannot be rebuilt here: {described(error)}"
         raise SerializationError(message) from error
 
 

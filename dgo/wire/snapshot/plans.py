@@ -78,11 +78,14 @@ def plan_for(fn: Callable[..., Any], name_of: Callable[[Callable[..., Any]], str
     plan = _plans.get(fn) if entry is None else entry[1]
     if plan is not None and plan.guard.holds():
         return plan
-    if is_importable(fn):
-        plan = _plan_by_reference(fn, name_of(fn))
-    elif type(fn) is FunctionType:
-        plan = _plan_by_value(fn, name_of(fn))
-    else:
+    try:
+        if is_importable(fn):
+            plan = _plan_by_reference(fn, name_of(fn))
+        elif type(fn) is FunctionType:
+            plan = _plan_by_value(fn, name_of(fn))
+        else:
+            return None
+    except Exception:  # noqa: BLE001  what cannot be planned is pickled whole, which reports its own errors
         return None
     if plan is not None:
         _plans.put(fn, plan)

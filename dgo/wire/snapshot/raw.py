@@ -21,7 +21,10 @@ def is_raw(value: object) -> bool:
     if kind in ATOMS:
         return True
     if kind is tuple or kind is frozenset:
-        return _all_parts(value, handles_too=True)
+        for part in value:  # type: ignore[attr-defined]  # it is a tuple or a frozenset
+            if type(part) not in ATOMS:
+                return _all_parts(value, handles_too=True)
+        return True
     return issubclass(kind, Handle)
 
 
