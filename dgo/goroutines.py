@@ -82,7 +82,7 @@ class Goroutine(Shared, Generic[T]):
 
     # ---- waiting ---------------------------------------------------------------------------------
 
-    def _start(self, operation: str, wake: Callable[[Ticket], object], owner: Any) -> Ticket:
+    def _start(self, operation: str, wake: Callable[[Ticket], object] | None, owner: Any) -> Ticket:
         """Asks for the end; under the node's lock."""
         node = self._node
         if self._ref is not None:

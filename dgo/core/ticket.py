@@ -40,7 +40,7 @@ class Ticket:
         ok: False when a receive found the channel closed and drained.
         error: the exception that ends the operation, once DONE; None if it succeeded.
         owner: who waits: the goroutine's or thread's record (for the wait table and for lock ownership).
-        wake: called once, when the ticket is DONE.
+        wake: called once, when the ticket is DONE; None while its owner has not yet begun to wait.
         doomed: a cancel came while HELD; it takes effect on release.
     """
 
@@ -48,7 +48,7 @@ class Ticket:
 
     remote = False
 
-    def __init__(self, wake: Callable[[Ticket], object], value: Any = None, owner: Any = None) -> None:
+    def __init__(self, wake: Callable[[Ticket], object] | None, value: Any = None, owner: Any = None) -> None:
         self.state = WAITING
         self.wake = wake
         self.value = value
@@ -71,7 +71,8 @@ class Ticket:
         self.queue = None
         self.result = result
         self.ok = ok
-        self.wake(self)
+        if self.wake is not None:
+            self.wake(self)
 
     def fail(self, error: BaseException) -> None:
         """The operation ends with ``error``. The ticket must have left its queue."""
@@ -79,7 +80,8 @@ class Ticket:
         self.state = DONE
         self.queue = None
         self.error = error
-        self.wake(self)
+        if self.wake is not None:
+            self.wake(self)
 
     def hold(self) -> None:
         """The value is on its way to another process: neither done nor cancellable."""

@@ -44,15 +44,15 @@ class GreenletHost:
         """A ticket for the calling goroutine."""
         me = getcurrent()
         if type(me) is Carrier:
-            return Ticket(self._wake, value, me.task)
+            return Ticket(None, value, me.task)
         wake, owner = self.foreign_waker()
         return Ticket(wake, value, owner)
 
-    def waker(self) -> tuple[Callable[[Ticket], object], Any]:
-        """``(wake, owner)`` for the calling goroutine."""
+    def waker(self) -> tuple[Callable[[Ticket], object] | None, Any]:
+        """``(wake, owner)`` for the calling goroutine; it is made ready only once it has parked."""
         me = getcurrent()
         if type(me) is Carrier:
-            return self._wake, me.task
+            return None, me.task
         return self.foreign_waker()
 
     def _wake(self, ticket: Ticket) -> None:
@@ -71,10 +71,14 @@ class GreenletHost:
         if type(getcurrent()) is not Carrier:
             self.foreign_park(ticket, timeout)
             return
+        node = self.node
+        with node.lock:
+            if ticket.state == DONE:
+                return
+            ticket.wake = self._wake
         if timeout is None:
             self.carriers.park()
         else:
-            node = self.node
             with node.lock:
                 kind = node.waits[ticket].kind
                 timer = node.timers.set(

@@ -16,7 +16,7 @@ class Host(Protocol):
     def ticket(self, value: Any = None) -> Ticket:
         """A ticket for the flow of control that asks. Called under the node's lock."""
 
-    def waker(self) -> tuple[Callable[[Ticket], object], Any]:
+    def waker(self) -> tuple[Callable[[Ticket], object] | None, Any]:
         """``(wake, owner)`` of such a ticket, for tickets of other classes."""
 
     def park(self, ticket: Ticket, timeout: float | None) -> None:

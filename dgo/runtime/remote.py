@@ -30,7 +30,7 @@ class PendingOperation(Ticket):
     __slots__ = ("abandoned", "home", "number", "posted", "target")
 
     def __init__(
-        self, wake: Callable[[Ticket], object], owner: Any, home: int, number: int, target: int, posted: Any
+        self, wake: Callable[[Ticket], object] | None, owner: Any, home: int, number: int, target: int, posted: Any
     ) -> None:
         super().__init__(wake, owner=owner)
         self.home = home
@@ -60,7 +60,7 @@ class Remote:
         node.handle(Msg.OUTCOME, self._on_outcome)
 
     def start(
-        self, ref: Ref, operation: str, args: list[Any], wake: Callable[[Ticket], object], owner: Any
+        self, ref: Ref, operation: str, args: list[Any], wake: Callable[[Ticket], object] | None, owner: Any
     ) -> PendingOperation:
         """Sends an operation; ``args`` are wire forms.
 

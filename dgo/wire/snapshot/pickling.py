@@ -43,7 +43,7 @@ _loading: ContextVar[tuple[tuple[Handle, ...], FindBlob | None]] = ContextVar("d
 # (tests/wire/test_snapshot_payload.py, "nested").
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pickled:
     """A pickle and what lies beside it. `codes` are the hashes of the code objects left out."""
 

@@ -1,0 +1,134 @@
+"""One test body on every runtime, and programs as a user would start them.
+
+A body uses ``dgo`` and the helpers of ``places``; closures of a body are snapshotted at every spawn, so
+what a goroutine found out comes back as its result or through a channel, never through a captured list.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import dgo
+
+from . import places
+
+SEEDS = (1, 7, 42)
+RUNTIMES = ("driver", "goroutine", *(f"memory-{seed}" for seed in SEEDS))
+TEST_SECONDS = 60
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    """Looks at something outside dgo (processes, files, counts) until it is so or the time is over."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _bounded() -> Iterator[None]:
+    """A blocked call in the main thread is interruptible by signals: a hang becomes this test's failure."""
+
+    def give_up(_signum: int, _frame: FrameType | None) -> None:
+        pytest.fail(f"the test did not end within {TEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, TEST_SECONDS)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """An embedded cluster of two workers for the tests of one module; at its end no goroutine may be left."""
+    running = dgo.init(workers=2)
+    yield running
+    at_rest = eventually(lambda: dgo.num_goroutine() == 1, 10)
+    left = dgo.num_goroutine()
+    dgo.shutdown()
+    assert at_rest, f"{left - 1} goroutines were left behind by the tests of this module"
+
+
+@pytest.fixture(params=RUNTIMES)
+def everywhere(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Returns ``run(body, *args)``: the body's result or exception under this runtime."""
+    runtime = request.param
+    if runtime.startswith("memory-"):
+        seed = int(runtime.removeprefix("memory-"))
+
+        def simulated(body: Callable[..., Any], *args: Any) -> Any:
+            from dgo.testing import LocalCluster  # here: a missing simulator fails these cases only
+
+            with LocalCluster(nodes=3, seed=seed) as nodes:
+                return nodes.run(body, *args)
+
+        return simulated
+
+    request.getfixturevalue("cluster")
+    if runtime == "driver":
+        return lambda body, *args: body(*args)
+    return lambda body, *args: dgo.go(body, *args).result(timeout=TEST_SECONDS)
+
+
+@pytest.fixture(params=["here", "away"])
+def home(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Returns ``make(capacity)``: a channel made by the body itself, or by a goroutine somewhere else."""
+    return places.here if request.param == "here" else places.away
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Returns ``run(source, how="file", ...)``: runs a program of its own and returns its ended process."""
+
+    def run(
+        source: str, how: str = "file", *, env: dict[str, str] | None = None, seconds: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        text = textwrap.dedent(source)
+        command, stdin = [sys.executable], ""
+        if how == "file":
+            script = tmp_path / "main.py"
+            script.write_text(text)
+            command.append(str(script))
+        elif how == "-c":
+            command += ["-c", text]
+        else:
+            command, stdin = [sys.executable, "-"], text
+        return subprocess.run(
+            command,
+            input=stdin,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUTF8": "1", **(env or {})},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=seconds,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def output(program: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., list[str]]:
+    """Returns ``run(source)``: stdout's lines of a program that ends with status 0 and a silent stderr."""
+
+    def run(source: str, how: str = "file") -> list[str]:
+        ended = program(source, how)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stderr == ""
+        return ended.stdout.splitlines()
+
+    return run
