@@ -54,14 +54,14 @@ class Figure:
         what: the comparison; figures with the same text stand beside each other.
         who: ``DGO``, the floor, or a peer.
         unit: of the samples.
-        more_is_better: True for a rate, False for a time or a size.
+        more_is_better: True for a rate, False for a time or a size, None for what is neither good nor bad.
         samples: one for each repeat.
     """
 
     what: str
     who: str
     unit: str
-    more_is_better: bool
+    more_is_better: bool | None
     samples: tuple[float, ...]
 
     @property
@@ -96,7 +96,7 @@ def compare(
 
 
 def compare_several(
-    whats: dict[str, tuple[str, bool]],
+    whats: dict[str, tuple[str, bool | None]],
     contenders: dict[str, Callable[[], dict[str, float]]],
     options: Options,
 ) -> list[Figure]:
@@ -124,6 +124,8 @@ def compare_several(
 
 def ratio(dgo: Figure, other: Figure) -> float | None:
     """How many times better dgo is: 2.0 is twice the rate or half the time; None if that has no meaning."""
+    if dgo.more_is_better is None:
+        return None
     good, bad = (dgo.median, other.median) if dgo.more_is_better else (other.median, dgo.median)
     return good / bad if good > 0 and bad > 0 else None
 
@@ -151,7 +153,7 @@ def table(figures: Iterable[Figure]) -> str:
                 number(figure.median),
                 f"{number(low)} to {number(high)}",
                 figure.unit,
-                f"{times:.2f} x as good" if times is not None else "",
+                f"{number(times)} x as good" if times is not None else "",
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

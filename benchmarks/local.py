@@ -217,7 +217,7 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
     contenders: dict[str, Callable[[], dict[str, float]]] = {_bench.DGO: lambda: dgo_all(divisor)}
     for who in CHILDREN:
         contenders[who] = functools.partial(_bench.child, __file__, who, divisor)
-    whats = {
+    whats: dict[str, tuple[str, bool | None]] = {
         "spawns": ("spawn and wait in one worker, WaitGroup [ns]", False),
         "handles": ("spawn and wait in one worker, handles [ns]", False),
         "trips": ("unbuffered round trip in one worker [ns]", False),

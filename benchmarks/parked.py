@@ -132,7 +132,7 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
     contenders: dict[str, Callable[[], dict[str, float]]] = {}
     for who in CHILDREN:
         contenders[who] = functools.partial(_bench.child, __file__, who, COUNT)
-    whats = {
+    whats: dict[str, tuple[str, bool | None]] = {
         "bytes": (f"memory of each of {COUNT:,} parked [bytes]", False),
         "park": ("to create and park one [ns]", False),
         "wake": ("to wake and end one [ns]", False),

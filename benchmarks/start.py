@@ -110,11 +110,11 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
     contenders: dict[str, Callable[[], dict[str, float]]] = {}
     for who, program in PROGRAMS.items():
         contenders[who] = functools.partial(sample, program)
-    whats = {
+    whats: dict[str, tuple[str, bool | None]] = {
         "first": ("cold start to the first result, 2 workers [s]", False),
         "total": ("the whole program, 2 workers [s]", False),
         "memory": ("PSS of all processes, 2 workers [MB]", False),
-        "processes": ("processes, 2 workers [count]", False),
+        "processes": ("processes, 2 workers [count]", None),
     }
     return _bench.compare_several(whats, contenders, options)
 

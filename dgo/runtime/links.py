@@ -143,7 +143,7 @@ class Links:
         self._transmit(link, Kind.DATA, number, batch)
 
     def _transmit(self, link: Link, kind: Kind, number: int, batch: list[Frame]) -> None:
-        if link.path is None:
+        if link.path is None and not self._find_path(link):
             return
         header = encode_header(kind, self.node, link.peer, number, link.session.ack())
         if not self.transport.send(link.path, [header, *batch]):
@@ -340,7 +340,7 @@ class Links:
                     self._lost_path(link)
         for link in list(self._links.values()):
             session = link.session
-            if link.path is not None:
+            if link.path is not None or (session.owed and self._find_path(link)):
                 if session.acked < session.sent and now - link.synced > REPEAT_SECONDS:
                     link.synced = now
                     self._transmit(link, Kind.SYNC, session.sent, [])
