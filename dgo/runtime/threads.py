@@ -145,10 +145,10 @@ class ThreadHost:
             if not ready:
                 now = time.monotonic()
                 until = next_housekeeping if deadline is None else min(next_housekeeping, deadline)
+                if self._batching:  # wait a moment for company, unless input comes
+                    self._batching = False
+                    until = min(until, now + COMPANY_SECONDS)
                 self.input.wait(until - now)
-            if self._batching:
-                self._batching = False
-                time.sleep(COMPANY_SECONDS)
             if self._stopping:
                 return
             try:

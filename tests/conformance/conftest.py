@@ -56,6 +56,7 @@ def _bounded() -> Iterator[None]:
 def cluster() -> Iterator[Any]:
     """An embedded cluster of two workers for the tests of one module; at its end no goroutine may be left."""
     running = dgo.init(workers=2)
+    running.wait_for_workers(2, timeout=places.LIMIT)
     yield running
     at_rest = eventually(lambda: dgo.num_goroutine() == 1, 10)
     left = dgo.num_goroutine()

@@ -45,10 +45,10 @@ def block(started):
 def main(ending):
     dgo.init(workers=2)
     started = dgo.Chan()
-    for work in (spin, sleep, block):
+    big = dgo.go(bytes, 4_000_000).result(timeout=30)   # large enough for shared memory
+    for work in (block, sleep, spin):   # spin is last: this is not a test of preemption
         dgo.go(work, started)
         started.recv(timeout=30)
-    big = dgo.go(bytes, 4_000_000).result(timeout=30)   # large enough for shared memory
     print("ready", len(big), flush=True)
     if ending == "exception":
         raise RuntimeError("expected by the test")
