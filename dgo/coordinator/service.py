@@ -133,7 +133,7 @@ class Coordinator:
                 f"protocol version {facts['protocol']} cannot talk to this coordinator's version {PROTOCOL}: "
                 "install the same version of dgo everywhere"
             )
-        if facts["role"] in ("driver", "worker") and facts["python"] != python_version():
+        if facts["role"] in ("driver", "worker", "supervisor") and facts["python"] != python_version():
             return (
                 f"Python {facts['python']} cannot share goroutines with this cluster's Python {python_version()}: "
                 "use the same minor version everywhere"
@@ -301,7 +301,7 @@ class Coordinator:
             self._steal_for(peer)
 
     def _place(self) -> None:
-        if not self.placement.waiting or not self.placement.loads:
+        if self.draining or not self.placement.waiting or not self.placement.loads:
             return
         for worker, goroutines in self.placement.assign():
             groups: dict[Origin, list[Waiting]] = {}
@@ -353,6 +353,10 @@ class Coordinator:
     def idle(self) -> bool:
         """True if no driver is connected."""
         return not self.members.with_role("driver")
+
+    def busy(self) -> bool:
+        """True if a worker has goroutines."""
+        return any(load.live for load in self.placement.loads.values())
 
     def drain(self) -> None:
         """The coordinator is about to end: no more goroutines are placed."""

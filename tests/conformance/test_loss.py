@@ -1,4 +1,8 @@
-"""A worker process that dies: what handles, groups and channels tell (contract sections 5, 8, 9)."""
+"""A worker process that dies: what handles, groups and channels tell (contract sections 5, 8, 9).
+
+The word that tells a goroutine to die goes through a buffered channel. An unbuffered send would rightly not
+complete: its receiver may be dead before its process could say that a goroutine has the value.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,7 @@ def test_worker_lost_names_the_signal_that_ended_the_process():
 
 
 def test_its_neighbours_on_that_worker_are_lost_and_those_elsewhere_are_not():
-    started, told, gate = dgo.Chan(), dgo.Chan(), dgo.Chan()
+    started, told, gate = dgo.Chan(), dgo.Chan(1), dgo.Chan()
     killer = elsewhere(die_when_told, started, told)
     doomed = started.recv(timeout=LIMIT)
     others = []
@@ -96,7 +100,7 @@ def test_the_members_of_a_group_that_died_with_their_worker_are_counted_down():
     ],
 )
 def test_an_operation_on_a_channel_of_a_dead_process_raises_channel_lost(use):
-    back, told = dgo.Chan(), dgo.Chan()
+    back, told = dgo.Chan(), dgo.Chan(1)
     owner = elsewhere(own_a_channel, back, told)
     ch = back.recv(timeout=LIMIT)
     told.send(None, timeout=LIMIT)
@@ -106,7 +110,7 @@ def test_an_operation_on_a_channel_of_a_dead_process_raises_channel_lost(use):
 
 
 def test_a_channel_of_a_dead_process_stays_lost():
-    back, told = dgo.Chan(), dgo.Chan()
+    back, told = dgo.Chan(), dgo.Chan(1)
     owner = elsewhere(own_a_channel, back, told)
     ch = back.recv(timeout=LIMIT)
     told.send(None, timeout=LIMIT)
@@ -117,7 +121,7 @@ def test_a_channel_of_a_dead_process_stays_lost():
 
 
 def test_a_goroutine_on_another_worker_sees_the_lost_channel_too():
-    back, told = dgo.Chan(), dgo.Chan()
+    back, told = dgo.Chan(), dgo.Chan(1)
     owner = elsewhere(own_a_channel, back, told)
     ch = back.recv(timeout=LIMIT)
     told.send(None, timeout=LIMIT)
@@ -126,7 +130,7 @@ def test_a_goroutine_on_another_worker_sees_the_lost_channel_too():
 
 
 def test_a_wait_on_a_group_of_a_dead_process_raises_and_does_not_hang():
-    back, told = dgo.Chan(), dgo.Chan()
+    back, told = dgo.Chan(), dgo.Chan(1)
     owner = elsewhere(own_a_group, back, told)
     wg = back.recv(timeout=LIMIT)
     told.send(None, timeout=LIMIT)
@@ -137,7 +141,7 @@ def test_a_wait_on_a_group_of_a_dead_process_raises_and_does_not_hang():
 
 
 def test_a_value_stored_in_a_living_process_outlives_its_sender():
-    ch, told, started = dgo.Chan(1), dgo.Chan(), dgo.Chan()
+    ch, told, started = dgo.Chan(1), dgo.Chan(1), dgo.Chan()
 
     def send_and_die():
         ch.send("kept", timeout=LIMIT)
@@ -152,7 +156,7 @@ def test_a_value_stored_in_a_living_process_outlives_its_sender():
 
 def test_a_killed_worker_is_replaced_by_a_new_process(cluster):
     before = {worker.pid for worker in cluster.workers()}
-    started, told = dgo.Chan(), dgo.Chan()
+    started, told = dgo.Chan(), dgo.Chan(1)
     killer = elsewhere(die_when_told, started, told)
     killed = started.recv(timeout=LIMIT)
     told.send(None, timeout=LIMIT)

@@ -31,7 +31,7 @@ def test_a_program_without_a_main_guard_runs_its_top_level_once(output, how):
     ) == ["top", "[0, 1, 4, 9]"]
 
 
-@pytest.mark.parametrize("how", ("file", "stdin"))
+@pytest.mark.parametrize("how", ["file", "stdin"])
 def test_an_exception_class_of_main_is_caught_by_its_type(output, how):
     assert output(
         """
@@ -51,7 +51,7 @@ def test_an_exception_class_of_main_is_caught_by_its_type(output, how):
     ) == ["7 True"]
 
 
-@pytest.mark.parametrize("how", ("file", "-c"))
+@pytest.mark.parametrize("how", ["file", "-c"])
 def test_an_object_of_a_class_of_main_comes_back_as_that_class(output, how):
     assert output(
         """
@@ -68,7 +68,7 @@ def test_an_object_of_a_class_of_main_comes_back_as_that_class(output, how):
     ) == ["True 2"]
 
 
-@pytest.mark.parametrize("how", ("file", "stdin"))
+@pytest.mark.parametrize("how", ["file", "stdin"])
 def test_the_mutable_data_of_main_is_snapshotted_at_each_spawn(output, how):
     assert output(
         """

@@ -14,7 +14,7 @@ _COMMON: dict[str, Any] = {
     "print_blob": True,  # how to run a failure again
     "suppress_health_check": list(HealthCheck),
 }
-QUICK = settings(max_examples=60, stateful_step_count=40, **_COMMON)
+QUICK = settings(max_examples=50, stateful_step_count=40, **_COMMON)
 MANY = settings(max_examples=3000, stateful_step_count=80, **_COMMON)
 
 

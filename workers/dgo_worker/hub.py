@@ -120,7 +120,11 @@ class HubHost(GreenletHost):
             self._timer.stop()
             if deadline is not None:
                 self._timer = self._hub.loop.timer(max(0.0, deadline - self.node.clock()))
-                self._timer.start(self._input)
+                self._timer.start(self._time)
+
+    def _time(self) -> None:
+        self._timer_at = None  # it may have rung a little early: set it again if something is still to come
+        self._input()
 
     def _input(self) -> None:
         try:
