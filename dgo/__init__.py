@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dgo.channels import Chan, RecvChan, SendChan
-    from dgo.cluster import Cluster, WorkerInfo, cluster, init, is_initialized, shutdown
+    from dgo.combine import as_completed, gather
+    from dgo.combine import map_ as map
+    from dgo.driver import Cluster, WorkerInfo, cluster, init, is_initialized, shutdown
     from dgo.errors import (
         AuthError,
         Cancelled,
@@ -48,7 +50,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "dgo.channels": ("Chan", "RecvChan", "SendChan"),
-    "dgo.cluster": ("Cluster", "WorkerInfo", "cluster", "init", "is_initialized", "shutdown"),
+    "dgo.combine": ("as_completed", "gather"),
+    "dgo.driver": ("Cluster", "WorkerInfo", "cluster", "init", "is_initialized", "shutdown"),
     "dgo.errors": (
         "AuthError", "Cancelled", "CancelledError", "ChannelClosed", "ChannelLost", "ClusterError",
         "ContextCancelled", "Deadlock", "DeadlineExceeded", "DgoError", "LockLost", "MisuseError", "RemoteError",
@@ -59,7 +62,8 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _HOME_OF["current"] = "dgo.goroutines"
-_REAL_NAMES = {"current": "current_goroutine"}
+_HOME_OF["map"] = "dgo.combine"
+_REAL_NAMES = {"current": "current_goroutine", "map": "map_"}
 _MODULES = ("errors", "sync", "testing")
 
 __all__ = [*sorted(_HOME_OF), *_MODULES, "__version__"]
@@ -72,7 +76,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'dgo' has no attribute {name!r}")
     if home != "dgo.errors":
-        importlib.import_module("dgo.cluster")  # it knows how to start one on first use
+        importlib.import_module("dgo.driver")  # it knows how to start one on first use
     value = getattr(importlib.import_module(home), _REAL_NAMES.get(name, name))
     globals()[name] = value
     return value

@@ -107,10 +107,12 @@ class Goroutine:
         self.where = None
         self.outcome = outcome
         self.held = None
-        if self.on_end is not None:
-            self.on_end(self)
-            self.on_end = None
-        self.release()
+        on_end, self.on_end = self.on_end, None
+        try:
+            if on_end is not None:
+                on_end(self)
+        finally:  # its error must not leave the waiters asleep
+            self.release()
         return True
 
     def release(self) -> None:

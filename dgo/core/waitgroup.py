@@ -1,7 +1,9 @@
 """Go's WaitGroup.
 
 Invariants: the counter is never negative; nobody waits while it is zero; ``entered`` says how much of the
-counter each other process answers for.
+counter each other process answers for. (It can be more than the counter: whoever called ``done()`` too often
+was too early to be told. The end or the loss of those goroutines then leaves the counter at zero, because
+nobody is there who could be told.)
 """
 
 from __future__ import annotations
@@ -52,11 +54,15 @@ class WaitGroup:
         """A goroutine that ``node`` started has ended."""
         if self.entered is not None and self.entered.get(node):
             self.entered[node] -= 1
-            self.add(-1)
+            self._take(1)
 
     def lost(self, node: int) -> None:
         """``node`` died: nobody will say when the goroutines that it started end, so they count as ended."""
         count = self.entered.pop(node, 0) if self.entered is not None else 0
+        self._take(count)
+
+    def _take(self, count: int) -> None:
+        count = min(count, self.count)
         if count:
             self.add(-count)
 

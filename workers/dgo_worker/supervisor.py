@@ -99,12 +99,12 @@ class Supervisor:
         slot.due = now + slot.delay
         self.on_exit(slot.node, describe_exit(code))
 
-    def signal_all(self, number: int) -> None:
-        """Sends a signal to every worker."""
+    def terminate(self) -> None:
+        """Asks every worker to drain and end; none is started any more."""
         self._stopping = True
         for slot in self._slots:
             if slot.process is not None:
-                slot.process.send_signal(number)
+                slot.process.terminate()
 
     def running(self) -> int:
         """How many workers run."""

@@ -15,6 +15,7 @@ from gevent.event import Event
 import dgo.channels
 import dgo.goroutines
 import dgo.sync  # noqa: F401 - handles of every kind may come
+from dgo.cli.logs import set_up_log
 from dgo.runtime import current
 from dgo.runtime.execution import Execution, Task
 from dgo.runtime.joining import facts_of_this_process, join
@@ -29,6 +30,7 @@ __all__ = ["Worker"]
 log = logging.getLogger("dgo.worker")
 
 JOIN_SECONDS = 60.0
+DELIVERY_SECONDS = 2.0  # for the last results to be acknowledged when the worker drains
 
 
 class Worker:
@@ -45,7 +47,7 @@ class Worker:
         host.node = node
         self.node = node
         self._host = host
-        self._address = config.get("advertise") or address
+        self._address = _announced(config, address)
         execution = Execution(node, host.ready)
         execution.give_back = host.give_back
         execution.ready_count = lambda: len(host.carriers.queue) + execution.running
@@ -92,7 +94,8 @@ class Worker:
         originals: dict[int, TextIO] = {STDOUT: sys.stdout, STDERR: sys.stderr}
         sys.stdout = GoroutineStream(self.node, STDOUT, originals[STDOUT], self._output)
         sys.stderr = GoroutineStream(self.node, STDERR, originals[STDERR], self._output)
-        logging.basicConfig(stream=originals[STDERR], level=logging.WARNING)
+        level, style = self._config.get("log", ("warning", "text"))
+        set_up_log(level, style, originals[STDERR])
 
     def _install_modules(self) -> None:
         """Modules of the driver's project that this host does not have come from the driver."""
@@ -146,8 +149,21 @@ class Worker:
         def watch() -> None:
             while execution.live and time.monotonic() < deadline:
                 gevent.sleep(0.05)
+            # BYE is news of a death: results must have arrived before it does.
+            delivered = min(deadline, time.monotonic() + DELIVERY_SECONDS)
+            while node.links.unsent() and time.monotonic() < delivered:
+                gevent.sleep(0.01)
             self._ended.set()
 
         gevent.spawn(watch)
+
+
+def _announced(config: dict[str, Any], bound: str) -> str:
+    """Where others reach this worker: what it was told, with its own port if that was left open."""
+    host = config.get("advertise_host")
+    if host:
+        return f"tcp://{host}:{bound.rpartition(':')[2]}"
+    advertised: str = config.get("advertise") or bound
+    return advertised
 
 

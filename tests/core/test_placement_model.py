@@ -1,0 +1,274 @@
+"""Placement: nothing lost, no window or resource exceeded, work goes to the least loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from dgo.core.placement import FIRST_WINDOW, MAX_WINDOW, Placement, Waiting
+
+from .tools import MANY, run
+
+WORKERS = st.integers(1, 4)
+LABELS = st.sampled_from([{}, {}, {"zone": "a"}, {"zone": "b"}])
+RESOURCES = st.sampled_from([{}, {}, {"gpu": 1.0}, {"gpu": 0.5}, {"gpu": 2.0}])
+
+
+class Worker:
+    """What a worker really has."""
+
+    def __init__(self, labels: dict[str, str], resources: dict[str, float]) -> None:
+        self.labels = labels
+        self.resources = resources
+        self.open = True
+        self.travelling: list[Waiting] = []
+        self.unstarted: list[Waiting] = []
+        self.running: list[Waiting] = []
+        self.received = 0
+        self.freed = 0.0
+
+    def all(self) -> list[Waiting]:
+        return self.travelling + self.unstarted + self.running
+
+
+class PlacementModel(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.placement = Placement()
+        self.workers: dict[int, Worker] = {}
+        self.now = 0.0
+        self.submitted: list[Waiting] = []
+        self.gone: set[Waiting] = set()  # ended, dropped, or died with their worker
+
+    @rule(node=WORKERS, labels=LABELS, resources=RESOURCES)
+    def add_worker(self, node: int, labels: dict[str, str], resources: dict[str, float]) -> None:
+        if node not in self.workers:
+            self.placement.add_worker(node, labels, resources, self.now)
+            self.workers[node] = Worker(labels, resources)
+
+    @rule(node=WORKERS)
+    def close_worker(self, node: int) -> None:
+        self.placement.close_worker(node)
+        if node in self.workers:
+            self.workers[node].open = False
+
+    @rule(node=WORKERS)
+    def remove_worker(self, node: int) -> None:
+        self.placement.remove_worker(node)
+        if node in self.workers:
+            self.gone.update(self.workers.pop(node).all())
+
+    @rule(count=st.integers(1, 40), origin=st.integers(1, 2), spread=st.booleans(), labels=LABELS, resources=RESOURCES)
+    def submit(
+        self, count: int, origin: int, spread: bool, labels: dict[str, str], resources: dict[str, float]
+    ) -> None:
+        first = len(self.submitted)
+        new = [Waiting(origin, first + i, None, spread, labels, resources) for i in range(count)]
+        self.submitted += new
+        self.placement.submit(new)
+
+    @rule(origin=st.integers(1, 2))
+    def drop(self, origin: int) -> None:
+        waited = list(self.placement.waiting)
+        dropped = self.placement.drop(origin)
+        assert dropped == [goroutine for goroutine in waited if goroutine.origin == origin]
+        self.gone.update(dropped)
+
+    @rule()
+    def assign(self) -> None:
+        waited = list(self.placement.waiting)
+        before = {node: load.unstarted for node, load in self.placement.loads.items()}
+        placed: set[Waiting] = set()
+        for node, batch in self.placement.assign():
+            worker = self.workers[node]
+            assert worker.open
+            for goroutine in batch:
+                assert goroutine not in placed, "placed twice"
+                placed.add(goroutine)
+                assert (goroutine.labels or {}).items() <= worker.labels.items()
+            worker.travelling += batch
+            assert before[node] + len(batch) <= self.placement.loads[node].window, "the window"
+        kept = list(self.placement.waiting)
+        assert kept == [goroutine for goroutine in waited if goroutine not in placed], "in order, nothing lost"
+        for goroutine in kept:
+            assert not any(load.fits(goroutine) for load in self.placement.loads.values()), "kept without need"
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), arrive=st.integers(0, 20), start=st.integers(0, 20), end=st.integers(0, 20))
+    def a_worker_works(self, data: Any, arrive: int, start: int, end: int) -> None:
+        worker = self.workers[data.draw(st.sampled_from(sorted(self.workers)))]
+        worker.received += len(worker.travelling[:arrive])
+        worker.unstarted += worker.travelling[:arrive]
+        del worker.travelling[:arrive]
+        worker.running += worker.unstarted[:start]
+        del worker.unstarted[:start]
+        for goroutine in worker.running[:end]:
+            worker.freed += (goroutine.resources or {}).get("gpu", 0.0)
+            self.gone.add(goroutine)
+        del worker.running[:end]
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def a_worker_gives_back(self, data: Any) -> None:
+        worker = self.workers[data.draw(st.sampled_from(sorted(self.workers)))]
+        back = worker.unstarted[: len(worker.unstarted) // 2]
+        worker.unstarted = worker.unstarted[len(back) :]
+        worker.freed += sum((goroutine.resources or {}).get("gpu", 0.0) for goroutine in back)
+        self.placement.submit(back)
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), seconds=st.sampled_from([0.001, 0.1, 3.0]))
+    def a_worker_reports(self, data: Any, seconds: float) -> None:
+        self.now += seconds
+        node = data.draw(st.sampled_from(sorted(self.workers)))
+        worker = self.workers[node]
+        here = len(worker.unstarted)
+        freed, worker.freed = worker.freed, 0.0
+        self.placement.report(
+            node, worker.received, here, here, here + len(worker.running), {"gpu": freed} if freed else {}, self.now
+        )
+        load = self.placement.loads[node]
+        assert load.unstarted == here + len(worker.travelling), "what travels counts as unstarted"
+        assert load.live == len(worker.all())
+
+    @rule(thief=WORKERS)
+    def look_for_a_victim(self, thief: int) -> None:
+        found = self.placement.victim(thief)
+        if found is not None:
+            node, count = found
+            assert node != thief
+            assert not self.placement.waiting
+            assert 1 <= count <= self.placement.loads[node].unstarted // 2
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self) -> None:
+        self.placement.check()
+        here = [*self.placement.waiting, *(g for worker in self.workers.values() for g in worker.all())]
+        assert len(here) == len(set(here))
+        assert set(here) | self.gone == set(self.submitted)
+        assert not set(here) & self.gone
+
+    @invariant()
+    def no_worker_has_more_than_its_resources(self) -> None:
+        for worker in self.workers.values():
+            used = sum((goroutine.resources or {}).get("gpu", 0.0) for goroutine in worker.all())
+            assert used <= worker.resources.get("gpu", 0.0)
+
+    @invariant()
+    def windows_have_limits(self) -> None:
+        for load in self.placement.loads.values():
+            assert 2 <= load.window <= MAX_WINDOW
+
+
+def test_placement_agrees_with_what_the_workers_have():
+    run(PlacementModel)
+
+
+@pytest.mark.slow
+def test_placement_agrees_with_what_the_workers_have_in_many_runs():
+    run(PlacementModel, MANY)
+
+
+def with_workers(*nodes: int, resources: dict[str, float] | None = None) -> Placement:
+    placement = Placement()
+    for node in nodes:
+        placement.add_worker(node, {}, resources or {}, 0.0)
+    return placement
+
+
+def some(count: int, **settings: Any) -> list[Waiting]:
+    return [Waiting(1, number, None, **settings) for number in range(count)]
+
+
+def sizes(placement: Placement) -> dict[int, int]:
+    return {node: len(batch) for node, batch in placement.assign()}
+
+
+def test_equal_workers_get_equal_shares():
+    placement = with_workers(1, 2, 3)
+    placement.submit(some(9))
+    assert sizes(placement) == {1: 3, 2: 3, 3: 3}
+
+
+def test_work_goes_to_the_worker_with_the_fewest_runnable_goroutines():
+    placement = with_workers(1, 2)
+    placement.report(1, 0, 0, 5, 5, {}, 1.0)
+    placement.submit(some(5))
+    assert sizes(placement) == {2: 5}
+
+
+def test_among_equally_busy_workers_the_one_with_fewer_living_goroutines_is_chosen():
+    placement = with_workers(1, 2)
+    placement.report(1, 0, 0, 0, 100, {}, 1.0)
+    placement.submit(some(1))
+    assert sizes(placement) == {2: 1}
+
+
+def test_spread_looks_at_living_goroutines_first():
+    placement = with_workers(1, 2)
+    placement.report(1, 0, 0, 0, 4, {}, 1.0)
+    placement.report(2, 0, 0, 2, 2, {}, 1.0)
+    placement.submit(some(1, spread=True))
+    assert sizes(placement) == {2: 1}
+
+
+def test_what_exceeds_the_windows_stays_with_the_coordinator():
+    placement = with_workers(1, 2)
+    placement.submit(some(100))
+    assert sizes(placement) == {1: FIRST_WINDOW, 2: FIRST_WINDOW}
+    assert len(placement.waiting) == 100 - 2 * FIRST_WINDOW
+
+
+def test_a_goroutine_that_waits_for_a_resource_does_not_hold_up_others():
+    placement = with_workers(1, resources={"gpu": 1.0})
+    placement.submit([*some(2, resources={"gpu": 1.0}), *some(3)])
+    assert sizes(placement) == {1: 4}
+    assert len(placement.waiting) == 1
+
+
+def test_a_resource_that_was_freed_is_given_out_again():
+    placement = with_workers(1, resources={"gpu": 1.0})
+    placement.submit(some(2, resources={"gpu": 1.0}))
+    assert sizes(placement) == {1: 1}
+    placement.report(1, 1, 0, 0, 0, {"gpu": 1.0}, 1.0)
+    assert sizes(placement) == {1: 1}
+
+
+def test_a_worker_that_drains_gets_nothing_more():
+    placement = with_workers(1, 2)
+    placement.close_worker(1)
+    placement.submit(some(4))
+    assert sizes(placement) == {2: 4}
+
+
+def test_the_window_grows_when_a_worker_ran_dry():
+    placement = with_workers(1)
+    placement.submit(some(FIRST_WINDOW))
+    placement.assign()
+    placement.report(1, FIRST_WINDOW, 0, 0, 0, {}, 1.0)
+    assert placement.loads[1].window == 2 * FIRST_WINDOW
+
+
+def test_the_window_shrinks_when_goroutines_start_slowly():
+    placement = with_workers(1)
+    placement.submit(some(FIRST_WINDOW))
+    placement.assign()
+    placement.report(1, FIRST_WINDOW, FIRST_WINDOW - 1, 0, 1, {}, 1.0)
+    assert placement.loads[1].window == FIRST_WINDOW // 2
+
+
+def test_a_thief_is_sent_to_the_richest_and_takes_half():
+    placement = with_workers(1, 2, 3)
+    placement.report(1, 0, 4, 4, 4, {}, 1.0)
+    placement.report(2, 0, 10, 10, 10, {}, 1.0)
+    assert placement.victim(3) == (2, 5)
+
+
+def test_nobody_is_robbed_while_goroutines_wait_for_a_worker():
+    placement = with_workers(1, 2)
+    placement.report(1, 0, 10, 10, 10, {}, 1.0)
+    placement.submit(some(1))
+    assert placement.victim(2) is None
