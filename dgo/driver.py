@@ -31,7 +31,7 @@ __all__ = ["Cluster", "WorkerInfo", "cluster", "init", "is_initialized", "shutdo
 
 log = logging.getLogger("dgo.driver")
 
-JOIN_SECONDS = 9.0
+JOIN_SECONDS = 8.0
 LAST_OUTPUT_SECONDS = 1.0
 EXIT_SECONDS = 2.0
 
@@ -285,7 +285,7 @@ def _join(made: Cluster, transport: ZmqTransport, own_address: str, give_up: Cal
     try:
         join(made._node.links, made._address, facts_of_this_process("driver", "driver", own_address), JOIN_SECONDS, wait)
     except BaseException:
-        transport.close()
+        transport.close(linger_ms=0)
         host.input.close()
         made._end_processes()
         raise

@@ -88,8 +88,8 @@ class Member:
             now = self._clock()
             if now >= deadline:
                 raise NoCoordinator(
-                    f"no coordinator answers at {address} ({timeout:g} s). Is `dgo coordinator` running there, "
-                    "is the port right (7117 by default), and does a firewall let it through?"
+                    f"no coordinator answers at {address} ({timeout:g} s). Is `dgo coordinator` running "
+                    "there, is the port right (7117 by default), and does a firewall let it through?"
                 )
             if now >= repeat_at:
                 self._say_join()
@@ -108,9 +108,10 @@ class Member:
     def _on_control(self, header: Header, route: Route, frames: list[bytes]) -> None:
         if route != self._links.coordinator_route:
             raise ProtocolError("a control frame from somebody who is not the coordinator")
-        if header.kind == Kind.UNKNOWN:
-            self.unknown = True
-        elif header.kind in (Kind.WELCOME, Kind.REFUSED) and self._welcome is None:
+        if self._welcome is not None:
+            # The answer to a greeting: all is well only if the same coordinator still says welcome.
+            self.unknown |= header.kind != Kind.WELCOME or header.source != self._links.coordinator
+        elif header.kind in (Kind.WELCOME, Kind.REFUSED):
             facts = _unpack(frames)
             if header.kind == Kind.REFUSED:
                 self._refusal = str(facts.get("reason", "it gave no reason"))
@@ -119,6 +120,11 @@ class Member:
                 self._links.coordinator = header.source
 
     # ---- taking part -----------------------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Says JOIN again. To a coordinator that knows us it changes nothing; one that was started anew, or
+        has given us up, shows itself by its answer, and ``unknown`` becomes true."""
+        self._say_join()
 
     def ask(self) -> None:
         """Asks who is in the cluster; some ``step`` later ``answer`` has it."""

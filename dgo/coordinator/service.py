@@ -165,7 +165,7 @@ class Coordinator:
         if member.role == "worker":
             self.placement.add_worker(member.node, member.labels, member.resources, self._clock())
             self._tell_drivers()
-        log.info("%s %s joined (pid %d on %s)", member.role, member.name, member.pid, member.host)
+        log.log(_interest(member), "%s %s joined (pid %d on %s)", member.role, member.name, member.pid, member.host)
 
     def _control(self, route: Route, kind: Kind, peer: int, facts: dict[str, Any]) -> None:
         self._transport.send(route, [encode_header(kind, self.node, peer), msgpack.packb(facts)])
@@ -190,7 +190,7 @@ class Coordinator:
         member = self.members.lose(node, cause)
         if member is None:
             return
-        log.info("%s %s is gone: %s", member.role, member.name, cause)
+        log.log(_interest(member), "%s %s is gone: %s", member.role, member.name, cause)
         self.links.flush()
         self.links.forget(node)
         if member.role == "client":
@@ -364,6 +364,11 @@ class Coordinator:
         for member in self.members.with_role("worker"):
             if member.state is State.ALIVE:
                 self.placement.close_worker(member.node)
+
+
+def _interest(member: Member) -> int:
+    """The log level of a member's coming and going: health checks come every few seconds."""
+    return logging.DEBUG if member.role == "client" else logging.INFO
 
 
 def _buffers(payload: Any, frames: list[bytes]) -> list[bytes]:

@@ -156,6 +156,7 @@ class Node:
     def wait(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Any:
         """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock."""
         if ticket.state != DONE:
+            self.check_open()
             self.waits[ticket] = Wait(kind, target, self.clock())
             try:
                 self.host.park(ticket, timeout)
@@ -235,6 +236,7 @@ class Node:
                 if ticket.queue is not None:
                     del ticket.queue[ticket]
                 ticket.fail(ClusterError(text))
+        self.spawner.abandon(ClusterError(text))
 
     # ---- outcomes on the wire --------------------------------------------------------------------
 

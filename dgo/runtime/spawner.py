@@ -253,6 +253,12 @@ class Spawner:
         if self._blocked:
             self.some_started()
 
+    def abandon(self, error: BaseException) -> None:
+        """The cluster is gone: nobody will say any more how these ended."""
+        self.report = None
+        for number in list(self.ledger):
+            self.end(number, Outcome(Ending.LOST, freeze_exception(error)))
+
     def _on_get_blob(self, peer: int, frames: list[bytes], digest: bytes) -> None:
         node = self._node
         blob = node.code.blob(digest)

@@ -185,16 +185,16 @@ class ZmqTransport:
                 return True
         return False
 
-    def close(self) -> None:
-        """Closes all sockets; what was sent has a second to leave."""
+    def close(self, linger_ms: int = LINGER_MS) -> None:
+        """Closes all sockets; what was sent has ``linger_ms`` to leave."""
         if self._monitor is not None:
             assert self._router is not None
             self._router.disable_monitor()
             self._monitor = None
         for dealer in self._dealers.values():
-            dealer.close()
+            dealer.close(linger_ms)
         self._dealers.clear()
         if self._router is not None:
-            self._router.close()
+            self._router.close(linger_ms)
             self._router = None
         self._context.term()

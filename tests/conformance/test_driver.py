@@ -27,6 +27,11 @@ def receive(ch):
     return ch.recv(timeout=LIMIT)
 
 
+def stay(started, gate):
+    started.send(os.getpid(), timeout=LIMIT)
+    gate.recv_ok(timeout=LIMIT)
+
+
 def test_goroutines_of_the_driver_run_in_worker_processes(cluster):
     pids = {dgo.go(os.getpid).result(timeout=LIMIT) for _ in range(10)}
     assert os.getpid() not in pids
@@ -34,13 +39,23 @@ def test_goroutines_of_the_driver_run_in_worker_processes(cluster):
 
 
 def test_spread_goroutines_run_on_every_worker(cluster):
-    pids = {elsewhere(os.getpid).result(timeout=LIMIT) for _ in range(8)}
-    assert pids == {worker.pid for worker in cluster.workers()}
+    gate = dgo.Chan()
+    started = dgo.Chan()
+    for _ in range(8):
+        elsewhere(stay, started, gate)
+    assert set(take(started, 8)) == {worker.pid for worker in cluster.workers()}
+    gate.close()
 
 
 def test_a_goroutine_can_spread_its_own_goroutines_over_every_worker(cluster):
     def spread():
-        return {elsewhere(os.getpid).result(timeout=LIMIT) for _ in range(8)}
+        # They stay until all have told their place: of idle workers the same one could be chosen again.
+        here, gate = dgo.Chan(), dgo.Chan()
+        for _ in range(8):
+            elsewhere(stay, here, gate)
+        pids = set(take(here, 8))
+        gate.close()
+        return pids
 
     assert dgo.go(spread).result(timeout=LIMIT) == {worker.pid for worker in cluster.workers()}
 

@@ -19,11 +19,14 @@ from .places import LIMIT, elsewhere
 
 
 @pytest.fixture(autouse=True)
-def _full_pool(cluster):
-    """Every test starts and ends with two workers."""
-    cluster.wait_for_workers(2, timeout=LIMIT)
-    yield
-    cluster.wait_for_workers(2, timeout=LIMIT)
+def cluster():
+    """A cluster for each test: a supervisor restarts ever more slowly what dies again and again."""
+    running = dgo.init(workers=2)
+    running.wait_for_workers(2, timeout=LIMIT)
+    yield running
+    at_rest = eventually(lambda: dgo.num_goroutine() == 1, 10)
+    dgo.shutdown()
+    assert at_rest
 
 
 def die():

@@ -1,4 +1,4 @@
-"""What a channel is, said as plainly as possible: one line of values, and three rules applied until none applies.
+"""What a channel is, as plainly as possible: one line of values, and three rules applied until none applies.
 
 1. *Meet*: the first receiver that waits gets the first value in line.
 2. *Store*: while a slot is free, the earliest send that waits is complete.

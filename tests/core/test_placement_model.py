@@ -61,7 +61,13 @@ class PlacementModel(RuleBasedStateMachine):
         if node in self.workers:
             self.gone.update(self.workers.pop(node).all())
 
-    @rule(count=st.integers(1, 40), origin=st.integers(1, 2), spread=st.booleans(), labels=LABELS, resources=RESOURCES)
+    @rule(
+        count=st.integers(1, 40),
+        origin=st.integers(1, 2),
+        spread=st.booleans(),
+        labels=LABELS,
+        resources=RESOURCES,
+    )
     def submit(
         self, count: int, origin: int, spread: bool, labels: dict[str, str], resources: dict[str, float]
     ) -> None:
@@ -92,9 +98,13 @@ class PlacementModel(RuleBasedStateMachine):
             worker.travelling += batch
             assert before[node] + len(batch) <= self.placement.loads[node].window, "the window"
         kept = list(self.placement.waiting)
-        assert kept == [goroutine for goroutine in waited if goroutine not in placed], "in order, nothing lost"
+        assert kept == [goroutine for goroutine in waited if goroutine not in placed], (
+            "in order, nothing lost"
+        )
         for goroutine in kept:
-            assert not any(load.fits(goroutine) for load in self.placement.loads.values()), "kept without need"
+            assert not any(load.fits(goroutine) for load in self.placement.loads.values()), (
+                "kept without need"
+            )
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), arrive=st.integers(0, 20), start=st.integers(0, 20), end=st.integers(0, 20))
@@ -128,7 +138,13 @@ class PlacementModel(RuleBasedStateMachine):
         here = len(worker.unstarted)
         freed, worker.freed = worker.freed, 0.0
         self.placement.report(
-            node, worker.received, here, here, here + len(worker.running), {"gpu": freed} if freed else {}, self.now
+            node,
+            worker.received,
+            here,
+            here,
+            here + len(worker.running),
+            {"gpu": freed} if freed else {},
+            self.now,
         )
         load = self.placement.loads[node]
         assert load.unstarted == here + len(worker.travelling), "what travels counts as unstarted"

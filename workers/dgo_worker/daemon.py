@@ -110,6 +110,7 @@ class Daemon:
 
     def _join(self) -> Exit | None:
         address, timeout = str(self._settings.address), self._settings.join_timeout
+        log.debug("looking for the coordinator at %s", address)
         try:
             if not self._member.join(address, timeout, lambda: self._stops > 0):
                 return Exit.OK
@@ -162,17 +163,20 @@ class Daemon:
     def _orphaned(self) -> bool:
         member, now = self._member, self._clock()
         if member.unknown:
-            log.error("the coordinator does not know this host any more (was it started anew?): ending")
+            log.error("the coordinator does not know this host any more (it was started anew?): ending")
             return True
         if member.answer is not None:
             self._heard = now
         if now - self._heard > self._settings.orphan_timeout:
             log.error("no word from the coordinator for %g s: ending", self._settings.orphan_timeout)
             return True
-        # One question at a time: a link repeats what was not acknowledged by itself.
-        if now - self._asked >= ASK_SECONDS and (member.answer is not None or not self._asked):
+        if now - self._asked >= ASK_SECONDS:
+            if (
+                member.answer is not None or not self._asked
+            ):  # a link repeats by itself what is not acknowledged
+                member.ask()
+            member.greet()
             self._asked = now
-            member.ask()
         return False
 
     def _drained(self) -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 __all__ = ["Supervisor", "describe_exit"]
 
 FIRST_DELAY = 0.05
-LAST_DELAY = 10.0
-GROWN_UP = 10.0
+LAST_DELAY = 5.0
+GROWN_UP = 1.0
 
 Launch = Callable[[int], "tuple[subprocess.Popen[bytes], int]"]
 

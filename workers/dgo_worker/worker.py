@@ -15,7 +15,6 @@ from gevent.event import Event
 import dgo.channels
 import dgo.goroutines
 import dgo.sync  # noqa: F401 - handles of every kind may come
-from dgo.cli.logs import set_up_log
 from dgo.runtime import current
 from dgo.runtime.execution import Execution, Task
 from dgo.runtime.joining import facts_of_this_process, join
@@ -94,7 +93,12 @@ class Worker:
         originals: dict[int, TextIO] = {STDOUT: sys.stdout, STDERR: sys.stderr}
         sys.stdout = GoroutineStream(self.node, STDOUT, originals[STDOUT], self._output)
         sys.stderr = GoroutineStream(self.node, STDERR, originals[STDERR], self._output)
-        level, style = self._config.get("log", ("warning", "text"))
+        if "log" not in self._config:
+            logging.basicConfig(stream=originals[STDERR], level=logging.WARNING)
+            return
+        from dgo.cli.logs import set_up_log  # costs an embedded worker time that it does not have
+
+        level, style = self._config["log"]
         set_up_log(level, style, originals[STDERR])
 
     def _install_modules(self) -> None:

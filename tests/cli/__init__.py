@@ -1,0 +1,1 @@
+"""The programs as a person or an engine runs them: real processes on the loopback."""
