@@ -18,7 +18,7 @@ from dgo.core.placement import Placement, Waiting
 from dgo.ids import node_name
 from dgo.runtime.links import Links
 from dgo.transport.interface import Route, Transport
-from dgo.wire.frames import Header, Kind, encode_header
+from dgo.wire.frames import HEADER_SIZE, Header, Kind, encode_header
 from dgo.wire.messages import PROTOCOL, Msg, ProtocolError
 
 __all__ = ["Coordinator", "python_version"]
@@ -109,7 +109,7 @@ class Coordinator:
         if header.kind != Kind.JOIN:
             raise ProtocolError(f"the coordinator does not take {Kind(header.kind).name}")
         try:
-            facts = msgpack.unpackb(frames[1], strict_map_key=True)
+            facts = msgpack.unpackb(frames[0][HEADER_SIZE:], strict_map_key=True)
             refusal = self._refusal(header, facts)
             if refusal is None:
                 member = self._member(header.source, facts)
@@ -168,7 +168,7 @@ class Coordinator:
         log.log(_interest(member), "%s %s joined (pid %d on %s)", member.role, member.name, member.pid, member.host)
 
     def _control(self, route: Route, kind: Kind, peer: int, facts: dict[str, Any]) -> None:
-        self._transport.send(route, [encode_header(kind, self.node, peer), msgpack.packb(facts)])
+        self._transport.send(route, [encode_header(kind, self.node, peer) + msgpack.packb(facts)])
 
     def _tell_drivers(self) -> None:
         count = len(self.members.with_role("worker"))
@@ -377,7 +377,7 @@ def _buffers(payload: Any, frames: list[bytes]) -> list[bytes]:
         return []
     inline, _, first, writable, _ = payload
     count = len(writable) + (1 if inline is None else 0)
-    found = frames[2 + first : 2 + first + count]
+    found = frames[1 + first : 1 + first + count]
     if len(found) != count:
         raise ProtocolError("a goroutine's buffers are missing")
     return found

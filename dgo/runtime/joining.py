@@ -14,7 +14,7 @@ from dgo.errors import ClusterError
 from dgo.ids import COORDINATOR
 from dgo.runtime.links import Links
 from dgo.transport.interface import Route
-from dgo.wire.frames import Header, Kind, encode_header
+from dgo.wire.frames import HEADER_SIZE, Header, Kind, encode_header
 from dgo.wire.messages import PROTOCOL
 
 __all__ = ["facts_of_this_process", "join"]
@@ -69,13 +69,13 @@ def join(
 
     def on_control(header: Header, route: Route, frames: list[bytes]) -> None:
         if header.kind in (Kind.WELCOME, Kind.REFUSED) and not answer:
-            answer.update(msgpack.unpackb(frames[1]))
+            answer.update(msgpack.unpackb(frames[0][HEADER_SIZE:]))
             answer["from"] = header.source
 
     links.on_control = on_control
     route = links.transport.dial(address)
     deadline = time.monotonic() + timeout
-    message = [encode_header(Kind.JOIN, links.node, COORDINATOR), msgpack.packb(facts)]
+    message = [encode_header(Kind.JOIN, links.node, COORDINATOR) + msgpack.packb(facts)]
     repeat = 0.0
     while not answer:
         now = time.monotonic()

@@ -23,7 +23,7 @@ from typing import Any
 from dgo.core.session import Session
 from dgo.ids import node_name
 from dgo.transport.interface import Frame, Route, Transport
-from dgo.wire.frames import Header, Kind, decode_header, encode_header
+from dgo.wire.frames import HEADER_SIZE, Header, Kind, decode_header, encode_header
 from dgo.wire.messages import Body, ProtocolError, decode_body, encode_body
 
 __all__ = ["Link", "Links"]
@@ -145,8 +145,9 @@ class Links:
     def _transmit(self, link: Link, kind: Kind, number: int, batch: list[Frame]) -> None:
         if link.path is None and not self._find_path(link):
             return
-        header = encode_header(kind, self.node, link.peer, number, link.session.ack())
-        if not self.transport.send(link.path, [header, *batch]):
+        head = encode_header(kind, self.node, link.peer, number, link.session.ack())
+        frames = [head + batch[0], *batch[1:]] if batch else [head]
+        if not self.transport.send(link.path, frames):
             self._lost_path(link)
 
     @property
@@ -314,9 +315,7 @@ class Links:
 
     def _batch(self, peer: int, frames: list[bytes]) -> None:
         try:
-            if len(frames) < 2:
-                raise ProtocolError("a batch without a body")
-            body = decode_body(frames[1])
+            body = decode_body(memoryview(frames[0])[HEADER_SIZE:])
         except ProtocolError as error:
             self.blame(node_name(peer), error)
             return

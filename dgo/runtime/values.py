@@ -160,7 +160,7 @@ class Values:
             return Payload(wire[0], (), ())
         try:
             inline, described, first, writable, pin = wire
-            first += 2  # the header and the body come before the buffers
+            first += 1  # the header and the body come before the buffers
             buffers = tuple(
                 bytearray(frames[first + i]) if flag else frames[first + i] for i, flag in enumerate(writable)
             )

@@ -1,5 +1,8 @@
 """The header of every frame set, and what kinds there are.
 
+The first frame is the header followed by the body (a batch of messages, or a dict of facts); the other frames
+are the buffers of the body's values. One frame for both, because each frame costs some microseconds.
+
 =========  ==========================================================================
 ``JOIN``   member -> coordinator, before any session: a dict with who I am
 ``WELCOME``  coordinator -> member: a dict with the cluster's facts
@@ -25,7 +28,7 @@ from typing import NamedTuple
 
 from dgo.wire.messages import PROTOCOL, ProtocolError
 
-__all__ = ["Header", "Kind", "decode_header", "encode_header"]
+__all__ = ["HEADER_SIZE", "Header", "Kind", "decode_header", "encode_header"]
 
 
 class Kind(IntEnum):
@@ -55,24 +58,25 @@ class Header(NamedTuple):
 
 _MAGIC = b"dg"
 _LAYOUT = struct.Struct("!2sBBQQQQ")
+HEADER_SIZE = _LAYOUT.size  # bytes
 _KINDS = frozenset(int(kind) for kind in Kind)
 
 
 def encode_header(kind: int, source: int, destination: int, seq: int = 0, ack: int = 0) -> bytes:
-    """The first frame."""
+    """The first bytes of the first frame."""
     return _LAYOUT.pack(_MAGIC, PROTOCOL, kind, source, destination, seq, ack)
 
 
 def decode_header(frame: bytes | memoryview) -> Header:
-    """Reads the first frame.
+    """Reads the header at the beginning of the first frame.
 
     Raises:
         ProtocolError: it is not one of ours. A foreign protocol version is accepted for ``JOIN`` and
             ``REFUSED``, so that a refusal can name both versions.
     """
-    if len(frame) != _LAYOUT.size:
-        raise ProtocolError(f"a header of {len(frame)} bytes, not {_LAYOUT.size}")
-    magic, version, kind, source, destination, seq, ack = _LAYOUT.unpack(frame)
+    if len(frame) < HEADER_SIZE:
+        raise ProtocolError(f"a header of {len(frame)} bytes, not {HEADER_SIZE}")
+    magic, version, kind, source, destination, seq, ack = _LAYOUT.unpack_from(frame)
     if magic != _MAGIC:
         raise ProtocolError("not a dgo header")
     if version != PROTOCOL and kind not in (Kind.JOIN, Kind.REFUSED):

@@ -1,7 +1,7 @@
 """The messages of dgo's protocol: names, fields, and what is refused.
 
-A **frame set** is what travels: a header (see ``frames``), one msgpack body, and the out-of-band buffers of
-the body's values. A body is a list of messages; a message is a list: its type, then its fields. Everything
+A **frame set** is what travels: a header (see ``frames``) with one msgpack body, and the out-of-band buffers
+of the body's values. A body is a list of messages; a message is a list: its type, then its fields. Everything
 that comes in is checked here against ``FIELDS`` before anyone acts on it.
 
 A **frozen value** on the wire is one of

@@ -152,3 +152,53 @@ def test_a_daemon_that_a_new_coordinator_does_not_know_ends_with_75(
     programs.module("dgo.cli.coordinator", "--bind", cluster.address).wait_for("listening")
     worker.wait_for("does not know this host")
     assert worker.end() == 75
+
+
+MANY = """
+import time
+import dgo
+
+def work(n):
+    time.sleep(0.2)
+    return n
+
+print("spawning")
+goroutines = [dgo.go(work, n) for n in range(3000)]
+goroutines[0].wait()
+print("begun")
+print("sum", sum(g.result() for g in goroutines))
+"""
+
+
+def test_a_host_that_drains_among_others_loses_no_goroutine(cluster: Cluster, tmp_path: Path) -> None:
+    first = cluster.worker("--procs", "2")
+    cluster.worker()
+    driver = cluster.driver(write(tmp_path, MANY))
+    driver.wait_for("begun")
+    first.signal(signal.SIGTERM)
+    driver.wait_for(f"sum {sum(range(3000))}")
+    assert first.end() == 0
+
+
+LARGE = """
+import time
+import dgo
+
+def work():
+    print("running")
+    time.sleep(0.5)
+    return bytes(120_000_000)
+
+print("bytes", len(dgo.go(work).result()))
+"""
+
+
+def test_a_large_result_arrives_before_the_news_that_its_worker_has_left(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    worker = cluster.worker()
+    driver = cluster.driver(write(tmp_path, LARGE))
+    driver.wait_for("running")
+    worker.signal(signal.SIGTERM)
+    driver.wait_for("bytes 120000000")
+    assert worker.end() == 0

@@ -15,7 +15,7 @@ _COMMON: dict[str, Any] = {
     "suppress_health_check": list(HealthCheck),
 }
 QUICK = settings(max_examples=50, stateful_step_count=40, **_COMMON)
-MANY = settings(max_examples=3000, stateful_step_count=80, **_COMMON)
+MANY = settings(max_examples=600, stateful_step_count=60, **_COMMON)
 
 
 def run(model: type[RuleBasedStateMachine], how: settings = QUICK) -> None:
