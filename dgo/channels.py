@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from dgo.core.channel import Channel
+from dgo.core.ticket import Ticket
 from dgo.errors import ChannelClosed, WouldBlock
 from dgo.runtime import current
+from dgo.runtime.homes import close_channel, measure_channel, offer_value, poll_channel
 from dgo.runtime.node import Node
 from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.wire.snapshot import ATOMS, freeze, thaw
@@ -49,6 +51,15 @@ class _Handle(Shared):
         result = node.wait(ticket, kind, self, timeout)
         return result, ticket.ok
 
+    def _after_loans(self, operation: Any, kind: str, frozen: Any = None, timeout: float | None = None) -> Ticket:
+        """One operation on a local channel whose free slots are lent: they come back first."""
+        node = self._node
+        with node.lock:
+            ticket = node.host.ticket(frozen)
+            node.loans.when_returned(self._core, operation, ticket)
+        node.wait(ticket, kind, self, timeout)
+        return ticket
+
     @property
     def capacity(self) -> int:
         """How many values fit without a receiver (Go's ``cap``)."""
@@ -70,7 +81,9 @@ class _Handle(Shared):
         if self._core is None:
             return int(self._ask("len", [], "chan len")[0])
         with self._node.lock:
-            return len(self._core)
+            if not self._core.lent:
+                return len(self._core)
+        return int(self._after_loans(measure_channel, "chan len").result)
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -107,16 +120,27 @@ class _Sending(_Handle, Generic[T]):
         """
         frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
         core = self._core
+        node = self._node
         if core is None:
+            ref = self._ref
+            with node.lock:
+                if ref.credit:  # type: ignore[union-attr] # a handle without a core has a reference
+                    node.loans.send(ref, frozen)  # type: ignore[arg-type] # as above
+                    return
             self._ask("send", [frozen], "chan send", timeout)
             return
-        node = self._node
         with node.lock:
-            if core.try_send(frozen):
-                return
-            ticket = node.host.ticket(frozen)
-            core.queue_send(ticket)
-        node.wait(ticket, "chan send", self, timeout)
+            if not core.lent:
+                if core.try_send(frozen):
+                    return
+                ticket = node.host.ticket(frozen)
+                core.queue_send(ticket)
+            else:
+                ticket = None
+        if ticket is None:
+            self._after_loans(Channel.send, "chan send", frozen, timeout)
+        else:
+            node.wait(ticket, "chan send", self, timeout)
 
     def send_nowait(self, value: T) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
@@ -130,11 +154,7 @@ class _Sending(_Handle, Generic[T]):
         if core is None:
             self._ask("offer", [frozen], "chan send")
             return
-        node = self._node
-        with node.lock:
-            ticket = node.host.ticket(frozen)
-            core.offer(ticket, WouldBlock("no receiver waits and no slot is free"))
-        node.wait(ticket, "chan send", self)
+        self._after_loans(offer_value, "chan send", frozen)
 
     def close(self) -> None:
         """Closes the channel: what is stored can still be received, senders fail from now on.
@@ -147,7 +167,10 @@ class _Sending(_Handle, Generic[T]):
             self._ask("close", [], "chan close")
             return
         with self._node.lock:
-            core.close()
+            if not core.lent:
+                core.close()
+                return
+        self._after_loans(close_channel, "chan close")
 
 
 class _Receiving(_Handle, Generic[T]):
@@ -213,6 +236,10 @@ class _Receiving(_Handle, Generic[T]):
         else:
             with self._node.lock:
                 found = core.try_recv()
+                lent = core.lent
+            if found is None and lent:
+                ticket = self._after_loans(poll_channel, "chan receive")
+                found = ticket.result, ticket.ok
             if found is None:
                 raise WouldBlock(f"receive on {self!r}: no value is there")
             value, ok = found

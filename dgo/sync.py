@@ -107,7 +107,8 @@ class WaitGroup(Shared):
     def _release(self, record: Record | None) -> None:
         """A goroutine of the group has ended (under the node's lock)."""
         if self._core is not None:
-            self._core.add(-1)
+            if self._core.count:  # else done() was called once too often: that call was told
+                self._core.add(-1)
         elif self._ref is not None and self._ref.lost is None:
             self._node.remote.start(self._ref, "leave", [], _nobody_waits, None)
 

@@ -18,9 +18,9 @@ taken) its sender stays tied to it, and its send completes when the value has be
 send completes only after a receiving goroutine has the value, wherever that is. A channel is *drained* when
 neither buffer nor handoffs hold a value.
 
-**Leases.** So that a sender in another process need not wait for an answer for each value, the home may
-lend it free slots; see ``lend``, ``arrive`` and ``give_back``. A lent slot counts as occupied. Operations that could tell the
-difference (a receive that does not wait, len, close, a send that finds no slot) first call the loans back.
+**Loans.** So that a sender in another process need not wait for an answer for each value, the home may lend
+it free slots: see ``lend``, ``arrive`` and ``give_back`` here, and ``dgo.core.loan`` for when. A lent slot
+counts as occupied.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class Handoff:
 class Channel:
     """The state of one channel, at its home. Values are opaque."""
 
-    __slots__ = ("__weakref__", "buffer", "capacity", "closed", "handed", "handoffs", "lent", "number", "receivers", "senders")
+    __slots__ = (
+        "__weakref__", "buffer", "capacity", "closed", "handed", "handoffs", "lent", "loan", "number",
+        "receivers", "senders",
+    )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
         self.number = 0  # its object number, once a handle to it has travelled
@@ -67,6 +70,7 @@ class Channel:
         self.handoffs: OrderedDict[Handoff, None] | None = None  # in the order of service
         self.handed = 0  # how many of them occupy a slot of the buffer
         self.lent = 0
+        self.loan: Any = None  # a Loan, once one was made
         self.closed = False
 
     # ---- operations that do not wait -------------------------------------------------------------
@@ -252,7 +256,7 @@ class Channel:
 
     def lend(self, wanted: int) -> int:
         """Lends up to ``wanted`` free slots; returns how many. They count as occupied until they come back."""
-        if self.closed or self.receivers or self.senders:
+        if self.closed or self.senders:
             free = 0
         else:
             free = max(0, self.capacity - len(self.buffer) - self.handed - self.lent)
@@ -288,7 +292,7 @@ class Channel:
 
     def _fill(self) -> None:
         """A slot became free: the earliest sender that waits gets it."""
-        if self.handoffs:
+        if self.handoffs and len(self.handoffs) > self.handed:
             for handoff in self.handoffs:
                 if not self._slot_free():
                     return

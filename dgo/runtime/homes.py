@@ -20,12 +20,13 @@ from dgo.wire.messages import Msg, ProtocolError
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["OPERATIONS", "Homes"]
+__all__ = ["OPERATIONS", "Homes", "close_channel", "measure_channel", "offer_value", "poll_channel"]
 
 Operation = Callable[..., None]
 
 
-def _close(channel: Channel, ticket: Ticket) -> None:
+def close_channel(channel: Channel, ticket: Ticket) -> None:
+    """``Channel.close`` for a ticket."""
     try:
         channel.close()
     except ChannelClosed as error:
@@ -41,11 +42,22 @@ def _send(channel: Channel, ticket: Ticket, value: Any) -> None:
 
 def _offer(channel: Channel, ticket: Ticket, value: Any) -> None:
     ticket.value = value
+    offer_value(channel, ticket)
+
+
+def offer_value(channel: Channel, ticket: Ticket) -> None:
+    """``Channel.offer`` with its error."""
     channel.offer(ticket, WouldBlock("no receiver waits and no slot is free"))
 
 
-def _poll(channel: Channel, ticket: Ticket) -> None:
+def poll_channel(channel: Channel, ticket: Ticket) -> None:
+    """``Channel.poll`` with its error."""
     channel.poll(ticket, WouldBlock("no value is there"))
+
+
+def measure_channel(channel: Channel, ticket: Ticket) -> None:
+    """``len()`` for a ticket."""
+    ticket.complete(len(channel))
 
 
 def _add(group: WaitGroup, ticket: Ticket, n: int) -> None:
@@ -76,9 +88,9 @@ OPERATIONS: dict[tuple[type, str], Operation] = {
     (Channel, "send"): _send,
     (Channel, "recv"): Channel.recv,
     (Channel, "offer"): _offer,
-    (Channel, "poll"): _poll,
-    (Channel, "close"): _close,
-    (Channel, "len"): lambda channel, ticket: ticket.complete(len(channel)),
+    (Channel, "poll"): poll_channel,
+    (Channel, "close"): close_channel,
+    (Channel, "len"): measure_channel,
     (Channel, "closed"): lambda channel, ticket: ticket.complete(channel.closed),
     (WaitGroup, "add"): _add,
     (WaitGroup, "enter"): _enter,
@@ -92,6 +104,10 @@ OPERATIONS: dict[tuple[type, str], Operation] = {
 
 # Arguments of these operations are frozen values.
 _VALUE_OPERATIONS = frozenset({"send", "offer"})
+
+
+# These could tell that slots of the channel are lent: the loan is called back first.
+_AFTER_LOANS = frozenset({"send", "offer", "poll", "close", "len"})
 
 
 class RemoteTicket(Ticket):
@@ -130,9 +146,16 @@ class Homes:
         if operation is None:
             raise ProtocolError(f"a {type(core).__name__} has no operation {name!r:.40}")
         if name in _VALUE_OPERATIONS:
+            if len(args) != 1:
+                raise ProtocolError(f"{name} has one argument")
             args = [node.values.read(args[0], peer, frames)]
         try:
-            operation(core, ticket, *args)
+            if name in _AFTER_LOANS and type(core) is Channel:
+                node.loans.when_returned(core, operation, ticket, *args)
+                if name == "send" and ticket.state == DONE and ticket.error is None:
+                    node.loans.sent(core, peer)
+            else:
+                operation(core, ticket, *args)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
@@ -185,6 +208,8 @@ class Homes:
         for core in self._node.values.exports.all():
             if type(core) is WaitGroup:
                 core.lost(peer)
+            elif type(core) is Channel:
+                self._node.loans.lost(core, peer)
         returned: dict[Channel, list[Handoff]] = {}
         for key in [key for key in self.handed if key[0] == peer]:
             handoff = self.handed.pop(key)

@@ -44,7 +44,7 @@ class Link:
     """
 
     __slots__ = (
-        "address", "asked", "buffers", "dialled", "dirty", "heard", "inbound", "nbytes", "out", "path", "peer",
+        "address", "asked", "buffers", "complained", "dialled", "dirty", "heard", "inbound", "nbytes", "out", "path", "peer",
         "relayed", "session", "since", "synced",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class Link:
         self.inbound: Route | None = None
         self.dialled: Route | None = None
         self.heard = False
+        self.complained = -1  # what we had when we last said that something is missing
         self.relayed = False
         self.address: str | None = None
         self.asked = False
@@ -106,7 +107,9 @@ class Links:
         """The link to ``peer``, made on first use."""
         link = self._links.get(peer)
         if link is None:
-            link = self._links[peer] = Link(peer, self._clock())
+            link = Link(peer, self._clock())
+            if peer not in self._dead:  # what is written for the dead goes nowhere
+                self._links[peer] = link
         return link
 
     def post(self, peer: int, message: list[Any]) -> None:
@@ -173,12 +176,16 @@ class Links:
         return link.path is not None
 
     def _lost_path(self, link: Link) -> None:
-        if link.path == link.inbound:
+        lost, link.path = link.path, None
+        if lost == link.inbound:
             link.inbound = None
-        link.path = None
+        if lost == link.dialled:
+            link.heard = False
+        link.relayed = False
         link.asked = False
         link.since = self._clock()
-        if self._find_path(link):
+        # There is no other way to, or through, the coordinator: housekeeping tries it again.
+        if lost != self.coordinator_route and self._find_path(link):
             self._repeat(link)
 
     def _got_path(self, link: Link) -> None:
@@ -207,6 +214,8 @@ class Links:
         """Connects to ``peer`` now (it asked for it: it cannot connect to us)."""
         if peer not in self._dead:
             self.link(peer)
+            if self.link(peer).dialled is not None:
+                self._hello(self.link(peer))  # it does not know (any more) that we are connected
             self.set_address(peer, address)
 
     def _hello(self, link: Link) -> None:
@@ -216,6 +225,9 @@ class Links:
         """The coordinator's side: ``peer`` has joined along ``route``."""
         link = self.link(peer)
         link.inbound = link.path = route
+        if link.out and not link.dirty:
+            link.dirty = True
+            self._dirty.append(link)
         return link
 
     def forget(self, peer: int) -> None:
@@ -263,7 +275,9 @@ class Links:
 
     def _forward(self, header: Header, frames: list[bytes]) -> None:
         link = self._links.get(header.destination)
-        if self._want_path is not None or link is None or link.path is None:
+        if self._want_path is None and (link is None or link.path is None):
+            return  # it is gone, or away for a moment: its peers' sessions repeat what matters
+        if self._want_path is not None or link is None:
             raise ProtocolError(f"a message for {node_name(header.destination)} came to {node_name(self.node)}")
         if not self.transport.send(link.path, frames):
             self._lost_path(link)
@@ -271,11 +285,14 @@ class Links:
     def _on_hello(self, header: Header, route: Route) -> None:
         if header.source in self._dead:
             return
+        if self._want_path is None and header.source not in self._links:  # it has to join first
+            self.transport.send(route, [encode_header(Kind.UNKNOWN, self.node, header.source)])
+            return
         self.transport.send(route, [encode_header(Kind.HEARD, self.node, header.source)])
         link = self.link(header.source)
         if link.inbound != route:
-            link.inbound = route
-            if link.path is None or link.relayed:
+            replaced, link.inbound = link.inbound, route
+            if link.path is None or link.relayed or link.path == replaced:
                 link.relayed = False
                 self._got_path(link)
 
@@ -297,6 +314,8 @@ class Links:
                 self.transport.send(route, [encode_header(Kind.UNKNOWN, self.node, peer)])
                 return
             link = self.link(peer)
+        if link.path is None or link.relayed:
+            self._came_along(link, route)
         session = link.session
         if header.ack > session.acked:
             session.acknowledge(header.ack)
@@ -305,13 +324,26 @@ class Links:
             for batch in session.accept(header.seq, frames):
                 self._batch(peer, batch)
             if session.gap:
-                self._transmit(link, Kind.RESEND, 0, [])
+                if link.complained != session.received:  # each complaint has everything repeated
+                    link.complained = session.received
+                    self._transmit(link, Kind.RESEND, 0, [])
             elif session.ack_due:
                 self._transmit(link, Kind.ACK, 0, [])
         elif header.kind == Kind.SYNC:
             self._transmit(link, Kind.ACK if session.received >= header.seq else Kind.RESEND, 0, [])
         elif header.kind == Kind.RESEND:
             self._repeat(link)
+
+    def _came_along(self, link: Link, route: Route) -> None:
+        """What the peer says shows a path to it."""
+        if route == self.coordinator_route and link.peer != self.coordinator:
+            return
+        if route == link.dialled:
+            link.heard = True
+        elif route != self.coordinator_route:
+            link.inbound = route
+        link.relayed = False
+        self._got_path(link)
 
     def _batch(self, peer: int, frames: list[bytes]) -> None:
         try:
@@ -335,8 +367,10 @@ class Links:
         now = self._clock()
         for route in self.transport.broken():
             for link in list(self._links.values()):
-                if link.inbound == route:
+                if link.path == route:
                     self._lost_path(link)
+                elif link.inbound == route:
+                    link.inbound = None
         for link in list(self._links.values()):
             session = link.session
             if link.path is not None or (session.owed and self._find_path(link)):
@@ -345,8 +379,9 @@ class Links:
                     self._transmit(link, Kind.SYNC, session.sent, [])
                 elif session.owed and not link.out:
                     self._transmit(link, Kind.ACK, 0, [])
-            elif link.out and now - link.since > DIRECT_SECONDS and self._want_path is not None:
-                link.relayed = True
+            elif self._want_path is not None and (link.out or session.owed or session.acked < session.sent):
+                if now - link.since > DIRECT_SECONDS:
+                    link.relayed = True
                 self._got_path(link)
             if link.dialled is not None and not link.heard:
                 self._hello(link)

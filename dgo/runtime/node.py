@@ -26,6 +26,7 @@ from dgo.errors import ClusterError
 from dgo.ids import node_name
 from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
+from dgo.runtime.loans import Loans
 from dgo.runtime.remote import Remote
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.values import Values
@@ -86,6 +87,7 @@ class Node:
         self.links = Links(node_id, transport, self._deliver, clock, self._want_path)
         self.code = CodeStore()
         self.values = Values(self)
+        self.loans = Loans(self)
         self.homes = Homes(self)
         self.remote = Remote(self)
         self.spawner = Spawner(self)

@@ -23,15 +23,17 @@ class Ref:
 
     Attributes:
         joined: the home has confirmed.
+        credit: slots of the channel that are lent to this process.
         lost: why the object is gone (its home died), or None.
     """
 
-    __slots__ = ("__weakref__", "dropped", "home", "joined", "lost", "number")
+    __slots__ = ("__weakref__", "credit", "dropped", "home", "joined", "lost", "number")
 
     def __init__(self, home: int, number: int, dropped: Any) -> None:
         self.home = home
         self.number = number
         self.joined = False
+        self.credit = 0
         self.lost: str | None = None
         self.dropped = dropped
 

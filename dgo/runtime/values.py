@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from dgo.core.channel import Channel
 from dgo.core.references import Exports, Pins
 from dgo.errors import SerializationError
 from dgo.runtime.shared import KINDS, Ref, Shared
@@ -155,6 +156,8 @@ class Values:
                 when_joined()
             return wire
         if len(wire) == 1:
+            if type(wire[0]) is not bytes:
+                raise ProtocolError("a value's pickle is bytes")
             if when_joined is not None:
                 when_joined()
             return Payload(wire[0], (), ())
@@ -207,6 +210,11 @@ class Values:
             self._node.links.post(home, [Msg.JOIN, number])
         return ref
 
+    def imported(self, home: int, number: int) -> Ref | None:
+        """This process's reference to a foreign object, if it holds one."""
+        known = self._imports.get((home, number))
+        return known() if known is not None else None
+
     def sweep(self) -> None:
         """Tells the homes which objects this process no longer holds."""
         dropped = self.dropped
@@ -235,6 +243,9 @@ class Values:
             arrival.settle()
 
     def _on_leave(self, peer: int, frames: list[bytes], number: int) -> None:
+        core = self.exports.get(number)
+        if type(core) is Channel:
+            self._node.loans.lost(core, peer)
         self.exports.leave(number, peer)
 
     def _on_unpin(self, peer: int, frames: list[bytes], pins: list[int]) -> None:

@@ -105,6 +105,7 @@ class Msg(IntEnum):
     ASLEEP = 73  # driver -> coordinator: its main thread is blocked (True) or not
 
 
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})  # msgpack also makes timestamps
 _INT, _STR, _LIST, _DICT, _BYTES, _BOOL, _ANY = int, str, list, dict, bytes, bool, object
 
 FIELDS: dict[int, tuple[type, ...]] = {
@@ -205,11 +206,11 @@ def check_message(message: Any) -> None:
         raise ProtocolError("a message is a list that begins with its type")
     fields = FIELDS.get(message[0]) if type(message[0]) is int else None
     if fields is None:
-        raise ProtocolError(f"unknown message type {message[0]!r:.40}")
+        raise ProtocolError(f"unknown message type (a {type(message[0]).__name__})")
     if len(message) - 1 != len(fields):
         raise ProtocolError(f"{Msg(message[0]).name} has {len(fields)} fields, not {len(message) - 1}")
     for position, kind in enumerate(fields, 1):
-        if not isinstance(message[position], kind):
+        if not isinstance(message[position], kind) or type(message[position]) not in _PLAIN:
             raise ProtocolError(
                 f"{Msg(message[0]).name}: field {position} is a {type(message[position]).__name__}, "
                 f"not a {kind.__name__}"

@@ -115,7 +115,7 @@ class Reference:
         self.settle()
 
     def lend(self, wanted: int) -> int:
-        if self.closed or self.receivers:
+        if self.closed or any(not item.stored for item in self.line):
             return 0
         count = min(wanted, max(0, self.capacity - self.occupied()))
         self.lent += count

@@ -282,10 +282,16 @@ def test_a_lent_slot_counts_as_occupied():
     assert states(sends(channel, 1, 2)) == [DONE, WAITING]
 
 
-def test_no_slot_is_lent_while_somebody_waits():
+def test_no_slot_is_lent_while_a_sender_waits():
+    channel = Channel(1)
+    sends(channel, 1, 2)
+    assert channel.lend(1) == 0
+
+
+def test_a_slot_is_lent_while_a_receiver_waits():
     channel = Channel(1)
     receives(channel)
-    assert channel.lend(1) == 0
+    assert channel.lend(1) == 1
 
 
 def test_no_slot_of_a_closed_channel_is_lent():

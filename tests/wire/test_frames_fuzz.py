@@ -47,10 +47,10 @@ def test_a_damaged_header_gives_a_header_or_a_protocol_error(kind, at, byte):
     survive(bytes(frame))
 
 
-@pytest.mark.parametrize("cut", [0, 1, SIZE - 1, SIZE + 1])
-def test_a_header_of_another_length_is_refused(cut):
+@pytest.mark.parametrize("cut", [0, 1, SIZE - 1])
+def test_a_header_that_was_cut_short_is_refused(cut):
     with pytest.raises(ProtocolError, match="bytes"):
-        decode_header((encode_header(Kind.ACK, 1, 2) + b"x")[:cut])
+        decode_header(encode_header(Kind.ACK, 1, 2)[:cut])
 
 
 def test_another_magic_is_refused():

@@ -1,0 +1,121 @@
+"""Memory stays where it was, and tables become empty again."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+import dgo
+
+from . import measures
+
+LIMIT = 120
+FEW_MEGABYTES = 6.0
+
+
+def use_and_drop(count: int) -> float:
+    """Makes, uses and drops so many channels, one after the other; returns its process's memory."""
+    for i in range(count):
+        ch = dgo.Chan(1)
+        ch.send(i)
+        assert ch.recv() == i
+    del ch
+    return measures.state().megabytes
+
+
+def echo(there: Any, back: Any) -> None:
+    for ch in there:
+        back.send(ch, timeout=LIMIT)
+
+
+def send_abroad(there: Any, count: int) -> None:
+    for _ in range(count):
+        there.send(dgo.Chan(1), timeout=LIMIT)
+
+
+def travel(there: Any, back: Any, count: int) -> tuple[int, int]:
+    """Has so many new channels come back from another process and uses each; returns its pid and the number."""
+    sender = dgo.go(send_abroad, there, count)
+    came = 0
+    for _ in range(count):
+        ch = back.recv(timeout=LIMIT)
+        ch.send(came)
+        came += ch.recv(timeout=LIMIT) == came
+        del ch
+    sender.result(timeout=LIMIT)
+    return os.getpid(), came
+
+
+def nothing() -> None:
+    pass
+
+
+def spawn_in_chunks(count: int, chunk: int = 5_000) -> None:
+    for _ in range(count // chunk):
+        dgo.gather(*[dgo.go(nothing) for _ in range(chunk)])
+
+
+@pytest.mark.slow
+def test_a_million_channels_of_one_worker_leave_its_memory_flat(start) -> None:
+    start(1)
+    before = dgo.go(use_and_drop, 100_000).result(timeout=LIMIT)
+    after = dgo.go(use_and_drop, 1_000_000).result(timeout=LIMIT)
+    assert after - before < FEW_MEGABYTES
+    assert measures.empty_soon(1) == {}
+
+
+def test_no_table_keeps_anything_of_channels_that_travelled(start) -> None:
+    start(2)
+    spread, there, back = dgo.go.options(spread=True), dgo.Chan(20), dgo.Chan(20)
+    abroad = spread(echo, there, back)
+    assert spread(travel, there, back, 300).result(timeout=LIMIT)[1] == 300
+    there.close()
+    abroad.result(timeout=LIMIT)
+    del there, back, abroad
+    assert measures.empty_soon(2) == {}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_channels_that_travelled_leave_memory_flat(start) -> None:
+    start(2)
+    spread, there, back = dgo.go.options(spread=True), dgo.Chan(200), dgo.Chan(200)
+    abroad = spread(echo, there, back)
+
+    def journeys(count: int) -> dict[int, measures.State]:
+        assert spread(travel, there, back, count).result(timeout=LIMIT)[1] == count
+        return measures.workers(2)
+
+    journeys(10_000)
+    before = journeys(10_000)  # each worker has had its turn as the home
+    journeys(50_000)
+    after = journeys(50_000)
+    there.close()
+    abroad.result(timeout=LIMIT)
+    assert {pid: after[pid].megabytes - before[pid].megabytes < FEW_MEGABYTES for pid in after} == dict.fromkeys(
+        after, True
+    ), (before, after)
+    del there, back, abroad
+    assert measures.empty_soon(2) == {}
+
+
+@pytest.mark.slow
+def test_300_000_goroutines_in_chunks_leave_every_process_flat(start) -> None:
+    cluster = start(1)
+    coordinator = cluster._process.pid
+
+    def sizes() -> dict[str, float]:
+        (worker,) = measures.workers(1).values()
+        return {
+            "driver": measures.state().megabytes,
+            "coordinator": measures.megabytes(coordinator),
+            "worker": worker.megabytes,
+        }
+
+    spawn_in_chunks(50_000)
+    before = sizes()
+    spawn_in_chunks(300_000)
+    after = sizes()
+    assert {name for name in after if after[name] - before[name] > FEW_MEGABYTES} == set(), (before, after)
+    assert measures.empty_soon(1) == {}
