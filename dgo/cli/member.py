@@ -19,7 +19,7 @@ from dgo.runtime.links import Links
 from dgo.runtime.waiting import InputWait
 from dgo.transport.interface import Route
 from dgo.transport.zeromq import ZmqTransport
-from dgo.wire.frames import Header, Kind, encode_header
+from dgo.wire.frames import HEADER_SIZE, Header, Kind, encode_header
 from dgo.wire.messages import Msg, ProtocolError
 from dgo_worker.launch import new_node_id
 
@@ -102,8 +102,8 @@ class Member:
         return self._welcome is not None
 
     def _say_join(self) -> None:
-        header = encode_header(Kind.JOIN, self.node, COORDINATOR)
-        self._transport.send(self._links.coordinator_route, [header, msgpack.packb(self._facts)])
+        frame = encode_header(Kind.JOIN, self.node, COORDINATOR) + msgpack.packb(self._facts)
+        self._transport.send(self._links.coordinator_route, [frame])
 
     def _on_control(self, header: Header, route: Route, frames: list[bytes]) -> None:
         if route != self._links.coordinator_route:
@@ -176,7 +176,7 @@ class Member:
 
 def _unpack(frames: list[bytes]) -> dict[str, Any]:
     try:
-        facts = msgpack.unpackb(frames[1])
+        facts = msgpack.unpackb(frames[0][HEADER_SIZE:])
     except (ValueError, IndexError) as error:
         raise ProtocolError(f"not an answer to JOIN: {error}") from error
     if not isinstance(facts, dict):
