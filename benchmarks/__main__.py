@@ -40,9 +40,7 @@ def run(script: str, arguments: list[str]) -> tuple[list[Figure], str | None]:
     """
     command = [sys.executable, str(HERE / f"{script}.py"), "--json", *arguments]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SCRIPT_TIMEOUT_SECONDS, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SCRIPT_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return [], f"took more than {SCRIPT_TIMEOUT_SECONDS} s"
     if done.returncode != 0:
@@ -60,9 +58,7 @@ def heading(repeats: int, quick: bool) -> str:
 
 def options() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures dgo beside its peers."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures dgo beside its peers.")
     add_options(parser)
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, help="which (default: all)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")

@@ -178,21 +178,15 @@ def parse(description: str) -> tuple[Options, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=description)
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the samples instead of a table")
-    parser.add_argument(
-        "--child", nargs=2, metavar=("WHO", "AMOUNT"), help="one contender only; used by the script"
-    )
+    parser.add_argument("--child", nargs=2, metavar=("WHO", "AMOUNT"), help="one contender only; used by the script")
     args = parser.parse_args()
     return options_of(args), args
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what ``python -m benchmarks`` and the scripts have in common."""
-    parser.add_argument(
-        "--repeats", type=int, default=5, help="samples of each, at least 3 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the work: a trial, not a measurement"
-    )
+    parser.add_argument("--repeats", type=int, default=5, help="samples of each, at least 3 (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work: a trial, not a measurement")
     parser.add_argument("--without-dgo", action="store_true", help="the floor and the peers only")
 
 

@@ -33,8 +33,6 @@ def elsewhere(fn: Callable[..., Any], *args: Any) -> dgo.Goroutine[Any]:
     raise RuntimeError(f"{ATTEMPTS} goroutines in a row were placed on this worker (process {os.getpid()})")
 
 
-def _candidate(
-    places: dgo.Chan[int], verdicts: dgo.Chan[bool], fn: Callable[..., Any], args: tuple[Any, ...]
-) -> Any:
+def _candidate(places: dgo.Chan[int], verdicts: dgo.Chan[bool], fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     places.send(os.getpid())
     return fn(*args) if verdicts.recv() else None

@@ -57,9 +57,7 @@ def placements() -> dict[str, tuple[set[int], set[int]]]:
     return found
 
 
-def compared(
-    where: str, one: set[int], other: set[int], count: int, options: _bench.Options
-) -> list[_bench.Figure]:
+def compared(where: str, one: set[int], other: set[int], count: int, options: _bench.Options) -> list[_bench.Figure]:
     """The figures of one placement."""
     return _bench.compare(
         f"unbuffered round trip between two workers p50, {where}",

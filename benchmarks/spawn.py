@@ -79,12 +79,8 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
             {
                 _bench.DGO: lambda: _raw.median_microseconds(lambda: dgo.go(noop).result(), single),
                 "raw pyzmq": lambda: crew.round_trip(single),
-                "multiprocessing.Pool.apply": lambda: _raw.median_microseconds(
-                    lambda: pool.apply(noop), single
-                ),
-                "ProcessPoolExecutor": lambda: _raw.median_microseconds(
-                    lambda: executor.submit(noop).result(), single
-                ),
+                "multiprocessing.Pool.apply": lambda: _raw.median_microseconds(lambda: pool.apply(noop), single),
+                "ProcessPoolExecutor": lambda: _raw.median_microseconds(lambda: executor.submit(noop).result(), single),
             },
             options,
             more_is_better=False,

@@ -317,4 +317,3 @@ class Chan(_Sending[T], _Receiving[T]):
 
 for _cls in (Chan, SendChan, RecvChan):
     KINDS[_cls.KIND] = _cls
-

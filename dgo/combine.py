@@ -23,11 +23,11 @@ def gather(*gs: Goroutine[Any]) -> list[Any]:
         BaseException: the exception of the first of them (in the order given) that ended with one, once all
             have ended; the others' count as asked for.
     """
-    errors = [g.exception() if not g.cancelled() else None for g in gs if g.wait() is None]
-    for g, error in zip(gs, errors, strict=True):
-        if error is not None or g.cancelled():
-            g.result()
-    return [g.result() for g in gs]
+    settled = [g._settled(None) for g in gs]
+    for _, error in settled:
+        if error is not None:
+            raise error
+    return [value for value, _ in settled]
 
 
 def as_completed(gs: Iterable[Goroutine[T]], timeout: float | None = None) -> Iterator[Goroutine[T]]:
@@ -112,5 +112,3 @@ def _as_they_end(fn: Callable[..., T], calls: Iterator[tuple[Any, ...]], window:
             yield flying.pop(ended.recv()).result()
     while flying:
         yield flying.pop(ended.recv()).result()
-
-

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dgo import channels, goroutines, sync
 from dgo.errors import ClusterError, MisuseError, Timeout
@@ -283,7 +283,13 @@ def _join(made: Cluster, transport: ZmqTransport, own_address: str, give_up: Cal
             host.input.wait(min(seconds, 0.05))
 
     try:
-        join(made._node.links, made._address, facts_of_this_process("driver", "driver", own_address), JOIN_SECONDS, wait)
+        join(
+            made._node.links,
+            made._address,
+            facts_of_this_process("driver", "driver", own_address),
+            JOIN_SECONDS,
+            wait,
+        )
     except BaseException:
         transport.close(linger_ms=0)
         host.input.close()

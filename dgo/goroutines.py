@@ -190,7 +190,7 @@ class Goroutine(Shared, Generic[T]):
     def _shadow(self) -> _Shadow:
         if self._future is None:
             self._future = _Shadow(self)
-            self.add_done_callback(lambda _: self._future and self._future.settle())
+            self.add_done_callback(_settle_shadow)
         return self._future
 
     @property
@@ -213,6 +213,11 @@ class Goroutine(Shared, Generic[T]):
         return f"Goroutine({self.id}, {self._name}{state})"
 
 
+def _settle_shadow(handle: Goroutine[Any]) -> None:
+    if handle._future is not None:
+        handle._future.settle()
+
+
 class _Shadow(concurrent.futures.Future[Any]):
     """A standard future that mirrors a goroutine, for ``concurrent.futures.wait`` and ``as_completed``."""
 
@@ -227,9 +232,9 @@ class _Shadow(concurrent.futures.Future[Any]):
             self._state = "FINISHED"
             for waiter in self._waiters:
                 if error is None:
-                    waiter.add_result(self._handle)
+                    waiter.add_result(self._handle)  # type: ignore[arg-type] # it has what waiters use
                 else:
-                    waiter.add_exception(self._handle)
+                    waiter.add_exception(self._handle)  # type: ignore[arg-type] # as above
             self._condition.notify_all()
 
 

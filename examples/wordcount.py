@@ -228,9 +228,7 @@ def verify(found: Counted, expect: Callable[[], Counted], seconds: float) -> boo
     sequential = time.perf_counter() - started
     print(f"sequential: {sequential:.3f} s, speed-up {sequential / seconds:.2f}")
     right = found == expected
-    print(
-        "verified: the same as without goroutines" if right else "WRONG: not the same as without goroutines"
-    )
+    print("verified: the same as without goroutines" if right else "WRONG: not the same as without goroutines")
     return right
 
 

@@ -127,9 +127,7 @@ def coordinator_address(text: str) -> Endpoint:
     """
     endpoint = parse_endpoint(text)
     if endpoint.wildcard or endpoint.port == 0:
-        raise ValueError(
-            f"{text!r} is an address to listen at, not one to connect to: name a host and a port"
-        )
+        raise ValueError(f"{text!r} is an address to listen at, not one to connect to: name a host and a port")
     return Endpoint("127.0.0.1", endpoint.port) if endpoint.host == "localhost" else endpoint
 
 

@@ -55,8 +55,6 @@ def set_up_log(level: str, style: str | None, stream: TextIO | None = None) -> s
     if style == "json":
         handler.setFormatter(_Json())
     else:
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
-        )
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     return style

@@ -96,9 +96,7 @@ class Member:
                 repeat_at, pause = now + pause, min(pause * 1.5, LAST_REPEAT)
             self._receive(min(repeat_at, deadline) - now)
             if self._refusal is not None:
-                raise Refused(
-                    f"the coordinator at {address} refused this {self._facts['role']}: {self._refusal}"
-                )
+                raise Refused(f"the coordinator at {address} refused this {self._facts['role']}: {self._refusal}")
         return self._welcome is not None
 
     def _say_join(self) -> None:

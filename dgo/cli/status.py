@@ -83,9 +83,7 @@ def _as_text(address: str, answer: Answer) -> str:
         *(_row(worker) for worker in sorted(workers, key=_by_name)),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([head, *(lines if workers else ["no workers yet: start some with dgo-worker"])])
 
 

@@ -125,5 +125,3 @@ def _kill_orphans() -> None:
             os.waitpid(pid, 0)
         except (ProcessLookupError, ChildProcessError):
             continue
-
-

@@ -165,7 +165,14 @@ class Coordinator:
         if member.role == "worker":
             self.placement.add_worker(member.node, member.labels, member.resources, self._clock())
             self._tell_drivers()
-        log.log(_interest(member), "%s %s joined (pid %d on %s)", member.role, member.name, member.pid, member.host)
+        log.log(
+            _interest(member),
+            "%s %s joined (pid %d on %s)",
+            member.role,
+            member.name,
+            member.pid,
+            member.host,
+        )
 
     def _control(self, route: Route, kind: Kind, peer: int, facts: dict[str, Any]) -> None:
         self._transport.send(route, [encode_header(kind, self.node, peer) + msgpack.packb(facts)])

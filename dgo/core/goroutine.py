@@ -65,7 +65,8 @@ class Goroutine:
     """
 
     __slots__ = (
-        "__weakref__", "asked", "held", "job", "name", "number", "on_end", "outcome", "state", "token", "waiters", "where",
+        "__weakref__", "asked", "held", "job", "name", "number", "on_end", "outcome", "state", "token",
+        "waiters", "where",
     )  # fmt: skip
 
     def __init__(self, number: int, name: str, held: Any = None, job: int = 0) -> None:

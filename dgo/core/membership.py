@@ -121,9 +121,7 @@ class Members:
     def overdue(self, now: float) -> list[int]:
         """The suspects whose lease has run out."""
         return [
-            member.node
-            for member in self._members.values()
-            if member.deadline is not None and member.deadline <= now
+            member.node for member in self._members.values() if member.deadline is not None and member.deadline <= now
         ]
 
     def lose(self, node: int, cause: str) -> Member | None:

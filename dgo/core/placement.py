@@ -8,8 +8,9 @@ spawns cannot fill a worker up.
 The window grows while a worker runs dry between two reports (short goroutines) and shrinks while it is slow
 to start what it has (long ones).
 
-Choice: among the workers that fit (alive, labels, free resources, window) the one with the fewest runnable goroutines, then the fewest
-live ones, then the one that got work longest ago. ``spread`` asks for the fewest live ones first.
+Choice: among the workers that fit (alive, labels, free resources, window) the one with the fewest runnable
+goroutines, then the fewest live ones, then the one that got work longest ago. ``spread`` asks for the fewest
+live ones first.
 
 Invariants:
 
@@ -56,7 +57,8 @@ class Load:
     """What the coordinator knows of a worker's load."""
 
     __slots__ = (
-        "labels", "last", "live", "node", "open", "resources", "runnable", "sent", "turn", "unstarted", "used", "window",
+        "labels", "last", "live", "node", "open", "resources", "runnable", "sent", "turn", "unstarted", "used",
+        "window",
     )  # fmt: skip
 
     def __init__(self, node: int, labels: dict[str, str], resources: dict[str, float], now: float) -> None:
@@ -120,7 +122,14 @@ class Placement:
         self.loads.pop(node, None)
 
     def report(
-        self, node: int, received: int, unstarted: int, runnable: int, live: int, freed: dict[str, float], now: float
+        self,
+        node: int,
+        received: int,
+        unstarted: int,
+        runnable: int,
+        live: int,
+        freed: dict[str, float],
+        now: float,
     ) -> None:
         """A worker tells what it has, when it had received ``received`` goroutines in its life."""
         load = self.loads.get(node)

@@ -39,7 +39,11 @@ def _quota(root: Path, own: Path) -> float | None:
                     break
                 limits.append(_version2(level / "cpu.max"))
         elif "cpu" in controllers.split(","):
-            for folder in (root / controllers / path.lstrip("/"), root / "cpu" / path.lstrip("/"), root / "cpu"):
+            for folder in (
+                root / controllers / path.lstrip("/"),
+                root / "cpu" / path.lstrip("/"),
+                root / "cpu",
+            ):
                 limits.append(_version1(folder))
     found = [limit for limit in limits if limit is not None]
     return min(found, default=None)

@@ -53,7 +53,18 @@ class Task:
         resources: what placement reserved for it.
     """
 
-    __slots__ = ("call", "carrier", "cancelled", "job", "line", "name", "number", "record", "resources", "spawner")
+    __slots__ = (
+        "call",
+        "cancelled",
+        "carrier",
+        "job",
+        "line",
+        "name",
+        "number",
+        "record",
+        "resources",
+        "spawner",
+    )
 
     def __init__(
         self, spawner: int, number: int, job: int, name: str, call: Call, record: Goroutine | None = None
@@ -306,5 +317,3 @@ class _Starter:
 
     def __call__(self) -> None:
         self.ready(self.task)
-
-

@@ -29,5 +29,8 @@ class Host(Protocol):
     def later(self, action: Callable[[], object]) -> None:
         """Has ``action`` run soon, without the lock, where it may block."""
 
+    def yield_(self) -> None:
+        """Lets others run first."""
+
     def current(self) -> Any:
         """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""

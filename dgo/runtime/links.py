@@ -44,7 +44,8 @@ class Link:
     """
 
     __slots__ = (
-        "address", "asked", "buffers", "complained", "dialled", "dirty", "heard", "inbound", "nbytes", "out", "path", "peer",
+        "address", "asked", "buffers", "complained", "dialled", "dirty", "heard", "inbound", "nbytes", "out", "path",
+        "peer",
         "relayed", "session", "since", "synced",
     )  # fmt: skip
 
@@ -392,6 +393,4 @@ class Links:
 
     def counters(self) -> list[list[int]]:
         """``[peer, batches sent, batches received]`` of each link, for deadlock detection."""
-        return [
-            [link.peer, link.session.sent + len(link.out), link.session.received] for link in self._links.values()
-        ]
+        return [[link.peer, link.session.sent + len(link.out), link.session.received] for link in self._links.values()]

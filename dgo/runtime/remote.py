@@ -30,7 +30,13 @@ class PendingOperation(Ticket):
     __slots__ = ("abandoned", "home", "number", "posted", "target")
 
     def __init__(
-        self, wake: Callable[[Ticket], object] | None, owner: Any, home: int, number: int, target: int, posted: Any
+        self,
+        wake: Callable[[Ticket], object] | None,
+        owner: Any,
+        home: int,
+        number: int,
+        target: int,
+        posted: Any,
     ) -> None:
         super().__init__(wake, owner=owner)
         self.home = home

@@ -269,9 +269,7 @@ class Spawner:
         return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)
 
 
-def write_call(
-    node: Node, number: int, name: str, call: Call, options: SpawnOptions | None
-) -> list[Any]:
+def write_call(node: Node, number: int, name: str, call: Call, options: SpawnOptions | None) -> list[Any]:
     """A goroutine as an item of SUBMIT and RUN: ``[number, name, key, scalars, payload, codes, options]``.
 
     The coordinator reads nothing of it but the options, and where in the batch the payload's buffers are.
@@ -287,5 +285,3 @@ def write_call(
     if payload is not None:
         payload = node.values.write(payload, 0, route_peer=node.coordinator, pin_for=("spawn", number))
     return [number, name, call.key, scalars, payload, list(call.codes), options.wire() if options else None]
-
-

@@ -52,10 +52,10 @@ class LocalCluster:
         if nodes < 2:
             raise ValueError(f"a cluster has a driver and at least one worker: nodes={nodes}")
         self.seed = seed
-        self._random = random.Random(seed)  # noqa: S311 - a simulation has to be repeatable
+        self._random = random.Random(seed)
         self.clock = VirtualClock()
         self._network = MemoryNetwork(seed, self.clock)
-        self._ids = random.Random(seed ^ 0x5EED)  # noqa: S311 - as above
+        self._ids = random.Random(seed ^ 0x5EED)
         self._transports: dict[int, MemoryTransport] = {}
         self.dead: set[int] = set()
         transport = self._network.transport()

@@ -33,7 +33,7 @@ class MemoryNetwork:
 
     def __init__(self, seed: int, clock: VirtualClock) -> None:
         self.clock = clock
-        self._random = random.Random(seed)  # noqa: S311 - a simulation has to be repeatable
+        self._random = random.Random(seed)
         self._listeners: dict[str, MemoryTransport] = {}
         self._order = count()
         self._moving: list[tuple[float, int, MemoryTransport, Route, list[bytes]]] = []

@@ -131,7 +131,7 @@ class ZmqTransport:
             for frame in frames[:last]:
                 socket.send(frame, SNDMORE_DONTWAIT)
             socket.send(frames[last], DONTWAIT)
-            if not self.stale and socket.get(EVENTS) & POLLIN:
+            if not self.stale and _readable(socket):
                 self.stale = True
             return True
         except zmq.ZMQError as error:
@@ -145,14 +145,14 @@ class ZmqTransport:
         received: list[tuple[Route, list[bytes]]] = []
         router = self._router
         if router is not None:
-            while router.get(EVENTS) & POLLIN:  # asking costs less than the exception of a vain receive
+            while _readable(router):  # asking costs less than the exception of a vain receive
                 if self._watch:
                     received.append(self._receive_watched(router))
                 else:
                     route = ("r", router.recv(DONTWAIT))
                     received.append((route, _frames(router)))
         for dialled, dealer in self._dealers.items():
-            while dealer.get(EVENTS) & POLLIN:
+            while _readable(dealer):
                 received.append((dialled, _frames(dealer)))
         return received
 
@@ -166,7 +166,7 @@ class ZmqTransport:
     def broken(self) -> list[Route]:
         """The inbound routes whose connection has ended (only with ``watch_connections``)."""
         if self._monitor is not None:
-            while self._monitor.get(zmq.EVENTS) & zmq.POLLIN:
+            while _readable(self._monitor):
                 event = recv_monitor_message(self._monitor, zmq.DONTWAIT)
                 route = self._descriptor.pop(int(event["value"]), None)
                 if route is not None:
@@ -184,7 +184,7 @@ class ZmqTransport:
     def ready(self) -> bool:
         """True if ``receive`` or ``broken`` would find something."""
         for socket in (self._router, self._monitor, *self._dealers.values()):
-            if socket is not None and socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            if socket is not None and _readable(socket):
                 return True
         return False
 
@@ -201,6 +201,11 @@ class ZmqTransport:
             self._router.close(linger_ms)
             self._router = None
         self._context.term()
+
+
+def _readable(socket: zmq.Socket[bytes]) -> bool:
+    """True if a message can be received now."""
+    return bool(socket.get(EVENTS) & POLLIN)  # type: ignore[operator] # this option is an int
 
 
 def _frames(socket: zmq.Socket[bytes]) -> list[bytes]:

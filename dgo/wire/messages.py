@@ -187,7 +187,13 @@ def decode_body(data: bytes | memoryview) -> Body:
         body = msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
     except ProtocolError:
         raise
-    except (ValueError, TypeError, RecursionError, OverflowError, msgpack.exceptions.UnpackException) as error:
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+        msgpack.exceptions.UnpackException,
+    ) as error:
         raise ProtocolError(f"not a msgpack body: {type(error).__name__}: {error}") from error
     if type(body) is not list:
         raise ProtocolError(f"a body is a list of messages, not a {type(body).__name__}")

@@ -101,7 +101,5 @@ def test_output_before_a_crash_is_printed(program):
 
 
 def test_any_other_panic_mode_is_a_value_error(program):
-    ended = program(
-        "import dgo\ntry: dgo.init(workers=1, panic='ignore')\nexcept ValueError: print('refused')\n"
-    )
+    ended = program("import dgo\ntry: dgo.init(workers=1, panic='ignore')\nexcept ValueError: print('refused')\n")
     assert ended.stdout == "refused\n"

@@ -159,9 +159,7 @@ def test_no_workers_is_a_value_error(output):
     "said",
     [
         pytest.param("dgo.init({address!r})", id="argument"),
-        pytest.param(
-            "os.environ['DGO_ADDRESS'] = {address!r}; dgo.init()", id="environment", marks=pytest.mark.slow
-        ),
+        pytest.param("os.environ['DGO_ADDRESS'] = {address!r}; dgo.init()", id="environment", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_address_is_a_cluster_error_that_names_it_within_ten_seconds(output, said):

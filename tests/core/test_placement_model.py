@@ -98,13 +98,9 @@ class PlacementModel(RuleBasedStateMachine):
             worker.travelling += batch
             assert before[node] + len(batch) <= self.placement.loads[node].window, "the window"
         kept = list(self.placement.waiting)
-        assert kept == [goroutine for goroutine in waited if goroutine not in placed], (
-            "in order, nothing lost"
-        )
+        assert kept == [goroutine for goroutine in waited if goroutine not in placed], "in order, nothing lost"
         for goroutine in kept:
-            assert not any(load.fits(goroutine) for load in self.placement.loads.values()), (
-                "kept without need"
-            )
+            assert not any(load.fits(goroutine) for load in self.placement.loads.values()), "kept without need"
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), arrive=st.integers(0, 20), start=st.integers(0, 20), end=st.integers(0, 20))

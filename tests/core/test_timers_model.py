@@ -26,9 +26,7 @@ class TimersModel(RuleBasedStateMachine):
     def set(self, delay: int, count: int) -> None:
         for _ in range(count):
             number = len(self.handles)
-            self.handles[number] = self.timers.set(
-                self.now + delay, lambda number=number: self.ran.append(number)
-            )
+            self.handles[number] = self.timers.set(self.now + delay, lambda number=number: self.ran.append(number))
             self.pending.append((self.now + delay, number))
 
     @precondition(lambda self: self.handles)

@@ -122,9 +122,7 @@ class Process:
         self.got: list[tuple[int, str]] = []
         member = node != COORDINATOR
         self.world = world
-        self.links = Links(
-            node, self.transport, self.deliver, world.clock, self.want_path if member else None
-        )
+        self.links = Links(node, self.transport, self.deliver, world.clock, self.want_path if member else None)
         if address:
             self.transport.bind(address)
 

@@ -30,6 +30,14 @@ def echo(there: Any, back: Any) -> None:
         back.send(ch, timeout=LIMIT)
 
 
+def length(ch: Any) -> int:
+    return len(ch)
+
+
+def ask_twice(ch: Any) -> list[int]:
+    return dgo.gather(dgo.go(length, ch), dgo.go(length, ch))
+
+
 def send_abroad(there: Any, count: int) -> None:
     for _ in range(count):
         there.send(dgo.Chan(1), timeout=LIMIT)
@@ -63,6 +71,14 @@ def test_a_million_channels_of_one_worker_leave_its_memory_flat(start) -> None:
     before = dgo.go(use_and_drop, 100_000).result(timeout=LIMIT)
     after = dgo.go(use_and_drop, 1_000_000).result(timeout=LIMIT)
     assert after - before < FEW_MEGABYTES
+    assert measures.empty_soon(1) == {}
+
+
+def test_an_ended_goroutine_keeps_none_of_its_arguments(start) -> None:
+    start(1)
+    ch = dgo.Chan(1)
+    dgo.go(ask_twice, ch).result(timeout=LIMIT)
+    del ch
     assert measures.empty_soon(1) == {}
 
 

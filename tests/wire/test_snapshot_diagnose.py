@@ -89,9 +89,7 @@ def test_the_way_goes_through_a_helper_function() -> None:
     def helper() -> Any:
         return conn
 
-    assert "closure variable 'helper' -> closure variable 'conn' -> attribute 'sock'" in complaint(
-        lambda: helper()
-    )
+    assert "closure variable 'helper' -> closure variable 'conn' -> attribute 'sock'" in complaint(lambda: helper())
 
 
 def test_the_object_of_a_bound_method_is_named() -> None:

@@ -75,9 +75,7 @@ def test_an_immutable_value_is_its_own_snapshot(value: object) -> None:
     assert thaw(value) is value
 
 
-@pytest.mark.parametrize(
-    "value", [[1], {"a": 1}, {1}, (1, [2]), bytearray(b"x"), Box(1), Stage.FIRST, range(3)]
-)
+@pytest.mark.parametrize("value", [[1], {"a": 1}, {1}, (1, [2]), bytearray(b"x"), Box(1), Stage.FIRST, range(3)])
 def test_anything_else_becomes_a_payload_and_comes_back_equal(value: object) -> None:
     frozen = freeze(value)
     assert type(frozen) is Payload

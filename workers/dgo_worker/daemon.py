@@ -171,9 +171,7 @@ class Daemon:
             log.error("no word from the coordinator for %g s: ending", self._settings.orphan_timeout)
             return True
         if now - self._asked >= ASK_SECONDS:
-            if (
-                member.answer is not None or not self._asked
-            ):  # a link repeats by itself what is not acknowledged
+            if member.answer is not None or not self._asked:  # a link repeats by itself what is not acknowledged
                 member.ask()
             member.greet()
             self._asked = now

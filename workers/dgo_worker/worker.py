@@ -169,5 +169,3 @@ def _announced(config: dict[str, Any], bound: str) -> str:
         return f"tcp://{host}:{bound.rpartition(':')[2]}"
     advertised: str = config.get("advertise") or bound
     return advertised
-
-

@@ -43,9 +43,7 @@ def _function(function: FunctionType) -> Iterator[Part]:
         except ValueError:  # nothing is bound to the variable yet
             continue
     world = function.__globals__
-    yield from (
-        (f"global {name!r}", world[name]) for name in facts_of(function.__code__).names if name in world
-    )
+    yield from ((f"global {name!r}", world[name]) for name in facts_of(function.__code__).names if name in world)
     arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     named = zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True)

@@ -36,9 +36,7 @@ _variants: Recent[CodeType, set[bytes]] = Recent(4096)
 class Guard:
     """What must still be the same objects."""
 
-    functions: list[tuple[FunctionType, CodeType, object, tuple[tuple[str, object], ...]]] = field(
-        default_factory=list
-    )
+    functions: list[tuple[FunctionType, CodeType, object, tuple[tuple[str, object], ...]]] = field(default_factory=list)
     names: list[tuple[dict[str, Any], str, object]] = field(default_factory=list)
     cells: list[tuple[CellType, object]] = field(default_factory=list)
 
