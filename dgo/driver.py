@@ -20,6 +20,7 @@ from dgo.errors import ClusterError, MisuseError, Timeout
 from dgo.runtime import current
 from dgo.runtime.cpus import usable_cpus
 from dgo.runtime.joining import facts_of_this_process, join
+from dgo.runtime.modules import ProjectModules
 from dgo.runtime.node import Node
 from dgo.runtime.output import DriverOutput
 from dgo.runtime.threads import ThreadHost
@@ -74,6 +75,7 @@ class Cluster:
         node.handle(Msg.PANIC, self._on_panic)
         node.handle(Msg.MEMBERS, self._on_members)
         node.spawner.report = self._panic
+        ProjectModules(node)
 
     @property
     def address(self) -> str:
@@ -109,6 +111,17 @@ class Cluster:
                 raise Timeout(f"{have} of {n} workers have joined {self._address} within {timeout:g} s")
             self._members.clear()
             self._members.wait(min(left, 0.2))
+
+    def _coordinator_died(self) -> None:
+        """The embedded coordinator ended without being told to; its workers end with it."""
+        node = self._node
+        with node.lock:
+            if node.closed is None:
+                node.lose_everything("the coordinator process of this program's embedded cluster has died")
+
+    def _on_lost(self, text: str) -> None:
+        if sys.stderr is not None and _cluster is self:
+            sys.stderr.write(f"dgo: {text}\n")
 
     def _on_members(self, peer: int, frames: list[bytes], count: int) -> None:
         self._members.set()
@@ -218,7 +231,7 @@ def init(
     Args:
         address: of a coordinator, ``tcp://host:7117``; default ``$DGO_ADDRESS``; without either an embedded
             cluster is started.
-        workers: worker processes of an embedded cluster; default: the usable cores.
+        workers: worker processes of an embedded cluster; default: ``$DGO_WORKERS``, else the usable cores.
         keyfile: reserved for authenticated clusters.
         log_to_driver: whether goroutines' output appears here.
         panic: what an exception that ends a goroutine and that nobody asks for does: ``"log"`` prints it,
@@ -245,7 +258,7 @@ def init(
             )
         address = address or os.environ.get("DGO_ADDRESS") or None
         if address is None:
-            made = _start_embedded(workers if workers is not None else usable_cpus())
+            made = _start_embedded(workers if workers is not None else _default_workers())
         else:
             made = _connect(address)
         made._crash = panic == "crash"
@@ -254,6 +267,15 @@ def init(
         _cluster = made
         current.set_current(made._node)
         return made
+
+
+def _default_workers() -> int:
+    text = os.environ.get("DGO_WORKERS", "")
+    if not text:
+        return usable_cpus()
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"DGO_WORKERS={text!r}: an embedded cluster needs a positive number of worker processes")
+    return int(text)
 
 
 def _output(made: Cluster, enabled: bool) -> None:
@@ -295,6 +317,7 @@ def _join(made: Cluster, transport: ZmqTransport, own_address: str, give_up: Cal
         host.input.close()
         made._end_processes()
         raise
+    made._node.on_lost = made._on_lost
     host.start()
 
 
@@ -321,6 +344,9 @@ def _start_embedded(workers: int) -> Cluster:
     made, transport = _make(f"ipc://{directory}/coordinator", own_address)
     made._process = process
     made._directory = directory
+
+    descriptor = os.pidfd_open(process.pid)
+    made._host.on_exit(descriptor, made._coordinator_died)
 
     def give_up() -> str | None:
         code = process.poll()

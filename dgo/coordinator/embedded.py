@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from typing import Any
 
 from dgo_worker.launch import launch, new_node_id, thread_settings
@@ -97,6 +98,9 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
             if driver in readable or 0 in readable:
                 return
         supervisor.step()
+        if supervisor.hopeless and not coordinator.members.with_role("worker"):
+            sys.stderr.write("dgo: the worker processes end as soon as they are started; see their errors above\n")
+            return
         coordinator.step()
         if time.monotonic() >= next_tick:
             coordinator.tick()

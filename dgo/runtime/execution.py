@@ -23,6 +23,7 @@ from dgo.core.ticket import Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
 from dgo.runtime.carriers import Carrier
+from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
 
@@ -100,6 +101,8 @@ class Execution:
         self.draining = False
         self.last_job: int | None = None  # of the goroutines that came last
         self.before_end: Callable[[Task], object] | None = None
+        self.admitted: set[int] = set()  # jobs that agree with the modules loaded here
+        self.admit: Callable[[int], object] | None = None
         self._started: dict[int, list[int]] = {}
         self._ended: dict[int, list[Any]] = {}
         self._freed: dict[str, float] = {}
@@ -231,6 +234,8 @@ class Execution:
     def _call(self, task: Task) -> Outcome:
         call = task.call
         try:
+            if task.job not in self.admitted and self.admit is not None:
+                self.admit(task.job)
             if call.fn is not None and call.args is not None:
                 result = contextvars.Context().run(call.fn, *call.args, **(call.kwargs or {}))
             else:
@@ -238,7 +243,7 @@ class Execution:
                 while missing := store.missing(call.key, call.codes):
                     for digest in missing:
                         self._fetch(digest, task)
-                fn, args, kwargs = thaw_call(call.key, call.args, call.kwargs, call.payload, store)
+                fn, args, kwargs = self._thaw(call)
                 call.payload = None
                 result = contextvars.Context().run(fn, *args, **kwargs)
             return Outcome(Ending.RETURNED, freeze(result, "the result"))
@@ -251,7 +256,18 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 - whatever ends a goroutine is reported to its spawner
             return Outcome(Ending.RAISED, self._explain(task, error))
 
+    def _thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        try:
+            return thaw_call(call.key, call.args, call.kwargs, call.payload, self._node.code)
+        except SerializationError as error:
+            failed = failed_import(error)  # of a module that function or arguments refer to
+            if failed is None:
+                raise
+            raise failed from failed.__cause__
+
     def _explain(self, task: Task, error: BaseException) -> Any:
+        if isinstance(error, ModuleNotFoundError):
+            say_how_to_add(error, self._node.name)
         note = f"in goroutine {task.id_text} ({task.name}) on {self._node.name}"
         payload, type_name, message, traceback = freeze_exception(error)
         return (payload, type_name, message, f"{traceback.rstrip()}\n({note})\n")

@@ -72,7 +72,7 @@ def join(
             answer.update(msgpack.unpackb(frames[0][HEADER_SIZE:]))
             answer["from"] = header.source
 
-    links.on_control = on_control
+    before, links.on_control = links.on_control, on_control
     route = links.transport.dial(address)
     deadline = time.monotonic() + timeout
     message = [encode_header(Kind.JOIN, links.node, COORDINATOR) + msgpack.packb(facts)]
@@ -95,5 +95,6 @@ def join(
         raise ClusterError(f"the coordinator at {address} refused this {facts['role']}: {answer['reason']}")
     links.coordinator = answer["from"]
     links.coordinator_route = route
-    links.on_control = None
+    links.on_control = before
+    links.link(answer["from"])
     return answer

@@ -32,7 +32,7 @@ log = logging.getLogger("dgo.links")
 
 DIRECT_SECONDS = 2.0  # how long a direct path may take before the relay is used
 REPEAT_SECONDS = 1.0  # how long an acknowledgement may take before we ask
-ACK_SECONDS = 0.25  # how long an acknowledgement may wait for company
+QUIET_SECONDS = 3.0  # how long the coordinator may be silent before we ask whether it is there
 
 Deliver = Callable[[int, list[Any], list[bytes]], None]
 
@@ -44,7 +44,8 @@ class Link:
     """
 
     __slots__ = (
-        "address", "asked", "buffers", "complained", "dialled", "dirty", "heard", "inbound", "nbytes", "out", "path",
+        "address", "asked", "buffers", "complained", "dialled", "dirty", "heard",
+        "heard_at", "inbound", "nbytes", "out", "path",
         "peer",
         "relayed", "session", "since", "synced",
     )  # fmt: skip
@@ -65,6 +66,7 @@ class Link:
         self.address: str | None = None
         self.asked = False
         self.since = now  # when we began to want a path
+        self.heard_at = now
         self.synced = now  # when progress was last made or asked for
 
 
@@ -262,7 +264,7 @@ class Links:
             raise ProtocolError("no header")
         header = decode_header(frames[0])
         if header.destination != self.node and header.destination != 0:
-            self._forward(header, frames)
+            self._forward(header, route, frames)
             return
         kind = header.kind
         if kind == Kind.DATA or kind == Kind.ACK or kind == Kind.SYNC or kind == Kind.RESEND:
@@ -274,7 +276,11 @@ class Links:
         elif self.on_control is not None:
             self.on_control(header, route, frames)
 
-    def _forward(self, header: Header, frames: list[bytes]) -> None:
+    def _forward(self, header: Header, route: Route, frames: list[bytes]) -> None:
+        if self._want_path is None and header.source not in self._links:
+            if header.source not in self._dead:  # it takes us for the coordinator that was here before
+                self.transport.send(route, [encode_header(Kind.UNKNOWN, self.node, header.source)])
+            return
         link = self._links.get(header.destination)
         if self._want_path is None and (link is None or link.path is None):
             return  # it is gone, or away for a moment: its peers' sessions repeat what matters
@@ -318,9 +324,10 @@ class Links:
         if link.path is None or link.relayed:
             self._came_along(link, route)
         session = link.session
+        link.heard_at = self._clock()
         if header.ack > session.acked:
             session.acknowledge(header.ack)
-            link.synced = self._clock()
+            link.synced = link.heard_at
         if header.kind == Kind.DATA:
             for batch in session.accept(header.seq, frames):
                 self._batch(peer, batch)
@@ -375,7 +382,10 @@ class Links:
         for link in list(self._links.values()):
             session = link.session
             if link.path is not None or (session.owed and self._find_path(link)):
-                if session.acked < session.sent and now - link.synced > REPEAT_SECONDS:
+                asks = session.acked < session.sent or (
+                    link.peer == self.coordinator and now - link.heard_at > QUIET_SECONDS
+                )
+                if asks and now - link.synced > REPEAT_SECONDS:
                     link.synced = now
                     self._transmit(link, Kind.SYNC, session.sent, [])
                 elif session.owed and not link.out:
@@ -386,6 +396,11 @@ class Links:
                 self._got_path(link)
             if link.dialled is not None and not link.heard:
                 self._hello(link)
+
+    def silence(self) -> float:
+        """For how many seconds the coordinator has said nothing (it is asked after ``QUIET_SECONDS``)."""
+        link = self._links.get(self.coordinator) if self.coordinator is not None else None
+        return 0.0 if link is None else self._clock() - link.heard_at
 
     def unsent(self) -> int:
         """How many batches the peers have not acknowledged, and messages wait for a path (for tests and status)."""

@@ -30,6 +30,7 @@ from dgo.runtime.loans import Loans
 from dgo.runtime.remote import Remote
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.values import Values
+from dgo.wire.frames import Header, Kind
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import CodeStore
 
@@ -42,6 +43,7 @@ __all__ = ["Node", "Wait"]
 
 log = logging.getLogger("dgo.node")
 
+SILENCE_SECONDS = 30.0  # of the coordinator, after which it counts as gone
 DEATH_GRACE = 0.1  # seconds in which what the dead had sent may still arrive before its death counts
 
 Handler = Callable[..., None]
@@ -85,6 +87,8 @@ class Node:
         self._causes: dict[int, str] = {}
         self._deaths: list[Callable[[int, str], None]] = []
         self.links = Links(node_id, transport, self._deliver, clock, self._want_path)
+        self.links.on_control = self._on_control
+        self.on_lost: Callable[[str], object] | None = None
         self.code = CodeStore()
         self.values = Values(self)
         self.loans = Loans(self)
@@ -134,6 +138,8 @@ class Node:
         """Called a few times a second."""
         with self.lock:
             self.links.housekeeping()
+            if self.links.silence() > SILENCE_SECONDS:
+                self.lose_everything(f"the coordinator has not answered for {SILENCE_SECONDS:g} s: it is gone")
             self.spawner.sweep()
             self.flush()
 
@@ -239,6 +245,14 @@ class Node:
                     del ticket.queue[ticket]
                 ticket.fail(ClusterError(text))
         self.spawner.abandon(ClusterError(text))
+        if self.on_lost is not None:
+            self.on_lost(text)
+
+    def _on_control(self, header: Header, route: Any, frames: list[bytes]) -> None:
+        if header.kind != Kind.UNKNOWN:
+            raise ProtocolError(f"a {self.role} does not take {Kind(header.kind).name}")
+        if route == self.links.coordinator_route:
+            self.lose_everything("the coordinator was restarted and does not know this process any more")
 
     # ---- outcomes on the wire --------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import os
 import queue
 import threading
 import time
@@ -46,6 +47,7 @@ class ThreadHost:
         self._stopping = False
         self._batching = False
         self._thread: threading.Thread | None = None
+        self._exit: tuple[int, Callable[[], object]] | None = None
         self._actions: queue.SimpleQueue[Callable[[], object] | None] | None = None
 
     # ---- waiting ---------------------------------------------------------------------------------
@@ -126,10 +128,27 @@ class ThreadHost:
         self._thread = threading.Thread(target=self._run, name="dgo-input", daemon=True)
         self._thread.start()
 
+    def on_exit(self, descriptor: int, action: Callable[[], object]) -> None:
+        """Has ``action`` called by the input thread when the process of this descriptor has ended."""
+        self._exit = (descriptor, action)
+        self.input.watch(descriptor)
+
+    def _exited(self) -> None:
+        if self._exit is None or self._stopping:
+            return
+        descriptor, action = self._exit
+        self._exit = None
+        self.input.unwatch(descriptor)
+        os.close(descriptor)
+        action()
+
     def stop(self) -> None:
         """Ends the input thread (not callable from it)."""
         self._stopping = True
         self.input.nudge()
+        if self._exit is not None:
+            os.close(self._exit[0])
+            self._exit = None
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(2)
         if self._actions is not None:
@@ -148,7 +167,8 @@ class ThreadHost:
                 if self._batching:  # wait a moment for company, unless input comes
                     self._batching = False
                     until = min(until, now + COMPANY_SECONDS)
-                self.input.wait(until - now)
+                if self.input.wait(until - now):
+                    self._exited()
             if self._stopping:
                 return
             try:

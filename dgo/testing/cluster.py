@@ -63,6 +63,7 @@ class LocalCluster:
         self.coordinator = Coordinator(self._new_id(), transport, self.clock)
         self._coordinator_transport = transport
         self.panics: list[str] = []
+        self._ran = 0  # turns in which a goroutine ran
         self.nodes: list[Node] = []
         for index in range(nodes):
             self.nodes.append(self._make(index))
@@ -130,11 +131,15 @@ class LocalCluster:
         before = current.peek()
         driver.host.later(main)
         quiet = 0
+        ran = self._ran
         try:
             while not outcome:
-                if self._run_one():
+                if self._ran != ran:
+                    ran = self._ran
                     quiet = 0
-                elif not self._advance():
+                if self._run_one():
+                    continue
+                if not self._advance():
                     quiet += 1
                     self._housekeeping()
                     if quiet > QUIET_ROUNDS:
@@ -160,6 +165,7 @@ class LocalCluster:
         current.set_current(node)
         with node.lock:
             node.links.receive()
+        self._ran += bool(node.host.carriers.queue)  # type: ignore[attr-defined] # it is a GreenletHost
         node.host.carriers.pump()  # type: ignore[attr-defined] # it is a GreenletHost
         with node.lock:
             node.flush()

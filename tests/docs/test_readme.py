@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,15 +44,14 @@ def blocks(document: Path) -> list[Block]:
     """The fenced blocks of a document, in order."""
     source = document.read_text()
     return [
-        Block(match[1].strip(), match[2], source.count("\n", 0, match.start()) + 1)
-        for match in FENCE.finditer(source)
+        Block(match[1].strip(), match[2], source.count("\n", 0, match.start()) + 1) for match in FENCE.finditer(source)
     ]
 
 
 def programs() -> list[tuple[Block, Block]]:
     """The programs of the README, each with the block that follows it."""
     found = [*blocks(README), Block("", "", 0)]
-    return [(block, after) for block, after in zip(found, found[1:], strict=False) if block.info == "python"]
+    return [(block, after) for block, after in pairwise(found) if block.info == "python"]
 
 
 def command_lines() -> list[str]:

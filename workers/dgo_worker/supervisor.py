@@ -1,7 +1,7 @@
 """The supervisor of a host's worker processes: starts them, sees each exit, starts another, with backoff.
 
 It runs no user code. Restart delays double from ``FIRST_DELAY`` to ``LAST_DELAY`` while workers die young
-(within ``GROWN_UP`` seconds).
+(within ``GROWN_UP`` seconds, other than by ending of their own will).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ __all__ = ["Supervisor", "describe_exit"]
 
 FIRST_DELAY = 0.05
 LAST_DELAY = 5.0
-GROWN_UP = 1.0
+GROWN_UP = 2.0
+HOPELESS = 4  # deaths in a row, for each slot, before anything grew up
 
 Launch = Callable[[int], "tuple[subprocess.Popen[bytes], int]"]
 
@@ -59,6 +60,7 @@ class Supervisor:
         self._launch = launch
         self.on_exit = on_exit
         self._stopping = False
+        self._young_deaths = 0
 
     def start(self) -> None:
         """Starts all."""
@@ -95,8 +97,12 @@ class Supervisor:
         os.close(slot.descriptor)
         slot.descriptor = -1
         slot.process = None
-        slot.delay = FIRST_DELAY if now - slot.started > GROWN_UP else min(slot.delay * 2, LAST_DELAY)
+        slot.delay = FIRST_DELAY if code == 0 or now - slot.started > GROWN_UP else min(slot.delay * 2, LAST_DELAY)
         slot.due = now + slot.delay
+        if slot.delay == FIRST_DELAY:
+            self._young_deaths = 0
+        else:
+            self._young_deaths += 1
         self.on_exit(slot.node, describe_exit(code))
 
     def terminate(self) -> None:
@@ -105,6 +111,11 @@ class Supervisor:
         for slot in self._slots:
             if slot.process is not None:
                 slot.process.terminate()
+
+    @property
+    def hopeless(self) -> bool:
+        """True if no worker has ever got beyond its start, after several tries in each slot."""
+        return self._young_deaths >= HOPELESS * len(self._slots)
 
     def running(self) -> int:
         """How many workers run."""

@@ -23,12 +23,14 @@ from dgo.runtime.output import STDERR, STDOUT, GoroutineStream, WorkerOutput
 from dgo.transport.zeromq import ZmqTransport
 from dgo.wire.messages import Msg
 from dgo_worker.hub import HubHost
+from dgo_worker.modules import ShippedModules
 
 __all__ = ["Worker"]
 
 log = logging.getLogger("dgo.worker")
 
 JOIN_SECONDS = 60.0
+ORPHANED = 75  # exit status: try again later
 DELIVERY_SECONDS = 2.0  # for the last results to be acknowledged when the worker drains
 
 
@@ -76,6 +78,7 @@ class Worker:
         welcome = join(node.links, config["address"], facts, JOIN_SECONDS, wait)
         node.name = welcome["name"]
         current.set_current(node)
+        node.on_lost = self._on_lost
         self._take_streams()
         self._install_modules()
         gevent.signal_handler(signal.SIGTERM, self._drain)
@@ -102,7 +105,8 @@ class Worker:
         set_up_log(level, style, originals[STDERR])
 
     def _install_modules(self) -> None:
-        """Modules of the driver's project that this host does not have come from the driver."""
+        """Modules of the driver's project that this host does not have come from the driver, and go with it."""
+        ShippedModules(self.node, patched=self._config.get("patch", True)).install()
 
     # ---- panics, ends of jobs, drain -------------------------------------------------------------
 
@@ -133,6 +137,11 @@ class Worker:
             log.info("%d goroutines of a driver that has ended: this process is replaced", len(mine))
             self._exit_code = 0
             os._exit(0)
+
+    def _on_lost(self, text: str) -> None:
+        """No coordinator: a new process can join the next one."""
+        log.error("%s; this worker ends", text)
+        os._exit(ORPHANED)
 
     def _drain(self) -> None:
         """SIGTERM: no new goroutines; those that run get the grace to end."""
