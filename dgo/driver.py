@@ -71,10 +71,13 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         self._directory: str | None = None
         self._crash = False
+        self._expected = 0
+        self._output = DriverOutput(node)
         self._members = threading.Event()
         node.handle(Msg.PANIC, self._on_panic)
         node.handle(Msg.MEMBERS, self._on_members)
         node.spawner.report = self._panic
+        node.before_counting = self._wait_for_first_workers
         ProjectModules(node)
 
     @property
@@ -83,7 +86,8 @@ class Cluster:
         return self._address
 
     def workers(self) -> list[WorkerInfo]:
-        """The cluster's workers now."""
+        """The cluster's workers now (of an embedded cluster that is just starting: once they have joined)."""
+        self._wait_for_first_workers()
         return [
             WorkerInfo(
                 worker["name"],
@@ -97,6 +101,14 @@ class Cluster:
             )
             for worker in self._node.workers()
         ]
+
+    def _wait_for_first_workers(self) -> None:
+        expected, self._expected = self._expected, 0
+        if expected:
+            try:
+                self.wait_for_workers(expected, JOIN_SECONDS)
+            except Timeout as error:
+                log.warning("%s", error)
 
     def wait_for_workers(self, n: int, timeout: float | None = None) -> None:
         """Blocks until the cluster has at least ``n`` workers.
@@ -263,7 +275,7 @@ def init(
             made = _connect(address)
         made._crash = panic == "crash"
         made._node.spawner.crash = made._crash
-        _output(made, log_to_driver)
+        made._output.enabled = log_to_driver
         _cluster = made
         current.set_current(made._node)
         return made
@@ -278,17 +290,12 @@ def _default_workers() -> int:
     return int(text)
 
 
-def _output(made: Cluster, enabled: bool) -> None:
-    made._output.enabled = enabled  # type: ignore[attr-defined] # set by _node
-
-
 def _make(address: str, bind: str | None) -> tuple[Cluster, ZmqTransport]:
     transport = ZmqTransport()
     host = ThreadHost(transport)
     node = Node(new_node_id(), "driver", "driver", transport, host, time.monotonic)
     host.node = node
     made = Cluster(node, host, address)
-    made._output = DriverOutput(node)  # type: ignore[attr-defined] # see _output
     if bind is not None:
         transport.bind(bind)
     return made, transport
@@ -344,6 +351,7 @@ def _start_embedded(workers: int) -> Cluster:
     made, transport = _make(f"ipc://{directory}/coordinator", own_address)
     made._process = process
     made._directory = directory
+    made._expected = workers
 
     descriptor = os.pidfd_open(process.pid)
     made._host.on_exit(descriptor, made._coordinator_died)

@@ -378,4 +378,7 @@ def num_goroutine() -> int:
 
 def num_workers() -> int:
     """How many workers the cluster has."""
-    return len(current.get().workers())
+    node = current.get()
+    if node.before_counting is not None:
+        node.before_counting()
+    return len(node.workers())

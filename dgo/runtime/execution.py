@@ -164,9 +164,7 @@ class Execution:
                 call = task.call
                 payload = call.payload
                 if payload is not None:
-                    payload = node.values.write(
-                        payload, 0, route_peer=node.coordinator, pin_for=("given", task.spawner, task.number)
-                    )
+                    payload = node.values.write(payload, 0, route_peer=node.coordinator, pinned=False)
                 options = {"resources": task.resources} if task.resources else None
                 scalars = None if payload is not None else call.args
                 item = [task.number, task.name, call.key, scalars, payload, list(call.codes), options]

@@ -397,6 +397,11 @@ class Links:
             if link.dialled is not None and not link.heard:
                 self._hello(link)
 
+    def backlog(self, peer: int) -> int:
+        """Messages that wait to be sent to ``peer`` and batches that it has not acknowledged."""
+        link = self._links.get(peer)
+        return 0 if link is None else len(link.out) + link.session.sent - link.session.acked
+
     def silence(self) -> float:
         """For how many seconds the coordinator has said nothing (it is asked after ``QUIET_SECONDS``)."""
         link = self._links.get(self.coordinator) if self.coordinator is not None else None

@@ -61,7 +61,7 @@ class ProjectModules:
         if given is None:
             try:
                 given = read_module(name)
-            except Exception:  # noqa: BLE001  loaders and specs may be anybody's; a worker waits for an answer
+            except Exception:  # loaders and specs may be anybody's; whatever they raise, a worker waits
                 log.debug("module %r cannot be given to a worker", name, exc_info=True)
             if given is not None:
                 self._given[name] = given

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["DriverOutput", "GoroutineStream", "WorkerOutput"]
 
 STDOUT, STDERR = 1, 2
+MOST_AHEAD = 2000  # writes and batches that the driver has not yet acknowledged
+LOOK_AGAIN_SECONDS = 0.005
 LONGEST_LINE = 1 << 16  # characters after which an unfinished line is sent as it is
 
 
@@ -44,6 +46,17 @@ class WorkerOutput:
         if whole or newline:
             with self._node.lock:
                 self._node.links.post(task.job, [Msg.OUTPUT, stream, _sendable(whole + newline)])
+            self._hold_back(task.job)
+
+    def _hold_back(self, driver: int) -> None:
+        """Lets a goroutine that prints faster than its driver reads wait for the driver."""
+        node = self._node
+        while node.links.backlog(driver) > MOST_AHEAD:
+            with node.lock:
+                node.flush()
+                ticket = node.host.ticket()
+                node.timers.set(node.clock() + LOOK_AGAIN_SECONDS, ticket.complete)
+            node.wait(ticket, "output window", None)
 
     def finish(self, task: Task) -> None:
         """The goroutine ends: what it left of a line is sent as a line."""

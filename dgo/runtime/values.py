@@ -77,7 +77,9 @@ class Values:
 
     # ---- out -------------------------------------------------------------------------------------
 
-    def write(self, frozen: Any, peer: int, route_peer: int | None = None, pin_for: Any = None) -> Any:
+    def write(
+        self, frozen: Any, peer: int, route_peer: int | None = None, pin_for: Any = None, pinned: bool = True
+    ) -> Any:
         """The wire form of a frozen value for ``peer``.
 
         Args:
@@ -85,6 +87,7 @@ class Values:
             peer: who will read it.
             route_peer: whose link carries it, if not the reader's (spawns go through the coordinator).
             pin_for: the key under which its handles are kept, if not until the reader says UNPIN.
+            pinned: False if another process keeps its handles until the reader has registered.
         """
         if is_scalar(frozen):
             return frozen
@@ -106,7 +109,7 @@ class Values:
                 )
         first = len(link.buffers)
         link.buffers.extend(frames)
-        pin = self._pin(payload.handles, peer, pin_for) if payload.handles else 0
+        pin = self._pin(payload.handles, peer, pin_for) if payload.handles and pinned else 0
         described = [self._describe(handle) for handle in payload.handles]
         inline = None if len(data) >= FRAME_LIMIT else data
         return [inline, described, first, writable, pin]

@@ -52,11 +52,12 @@ gate.recv()
 
 
 def drain(running: Driver, until: re.Pattern[bytes], seconds: float) -> bytes:
-    """Reads the driver's output until its last part matches."""
+    """Reads the driver's output until a line of it matches."""
     output = running.process.stdout
     assert output is not None
-    end, text = time.monotonic() + seconds, bytearray()
-    while not until.search(text, max(0, len(text) - 4096)):
+    end, text, seen = time.monotonic() + seconds, bytearray(), 0
+    while not until.search(text, seen):
+        seen = max(0, len(text) - 64)  # a match may begin in what had come before
         assert time.monotonic() < end, f"{len(text)} bytes came, the last: {bytes(text[-200:])!r}"
         if select.select([output], [], [], 0.2)[0]:
             chunk = os.read(output.fileno(), 1 << 16)

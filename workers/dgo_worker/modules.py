@@ -302,7 +302,12 @@ class ShippedLoader:
 
 def _spec(name: str, version: Version) -> ModuleSpec:
     loader = ShippedLoader(version)
-    spec = ModuleSpec(name, loader, origin=loader.file, is_package=version.is_package)
+    spec = ModuleSpec(
+        name,
+        loader,  # type: ignore[arg-type] # its base class's module costs an embedded worker time to import
+        origin=loader.file,
+        is_package=version.is_package,
+    )
     spec.has_location = bool(version.file)
     return spec
 
