@@ -96,7 +96,7 @@ def _find(name: str) -> ModuleSpec | None:
     path = _search_path(parent) if parent else None
     if parent and path is None:
         return None
-    return PathFinder.find_spec(name, path) or _find_editable(name, path)
+    return _find_below(name, path) or _find_editable(name, path)
 
 
 def _search_path(package: str) -> list[str] | None:
@@ -105,6 +105,16 @@ def _search_path(package: str) -> list[str] | None:
         spec = _find(package)
         path = None if spec is None else spec.submodule_search_locations
     return None if path is None else list(path)
+
+
+def _find_below(name: str, path: list[str] | None) -> ModuleSpec | None:
+    try:
+        return PathFinder.find_spec(name, path)
+    except KeyError:  # it is a package without __init__ whose parent is not loaded, which its spec cannot bear
+        spec = ModuleSpec(name, None, is_package=True)
+        folders = [os.path.join(entry, name.rpartition(".")[2]) for entry in path or ()]
+        spec.submodule_search_locations = list(filter(os.path.isdir, folders))
+        return spec
 
 
 def _find_editable(name: str, path: list[str] | None) -> ModuleSpec | None:

@@ -109,6 +109,22 @@ print([g.result() for g in goroutines])
     assert output_of(shared, tmp_path, program) == ["['a hen', 'hen', 'a hen', 'hen']"]
 
 
+def test_goroutines_that_begin_with_modules_that_import_each_other_get_whole_ones(
+    shared: Cluster, tmp_path: Path
+) -> None:
+    ring = [f"ring{n}" for n in range(6)]
+    put(tmp_path, {name: f"import {ring[n - 1]} as last\nvalue = {n}\n" for n, name in enumerate(ring)})
+    program = """
+import dgo
+def work(n):
+    module = __import__(f"ring{n}")
+    return module.last.value, module.last.last.value
+print([g.result() for g in [dgo.go(work, n) for n in range(6)]])
+"""
+    expected = [((n - 1) % 6, (n - 2) % 6) for n in range(6)]
+    assert output_of(shared, tmp_path, program) == [str(expected)]
+
+
 @pytest.mark.parametrize("patch", ["patched", "unpatched"])
 def test_goroutines_that_import_one_module_at_the_same_time_get_one_whole_module(
     cluster: Cluster, tmp_path: Path, patch: str

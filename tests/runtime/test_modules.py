@@ -52,9 +52,10 @@ def test_a_package_and_its_submodules_are_given_without_importing_anything(proje
 
 
 def test_a_package_without_init_has_no_source_and_no_file(project: Path) -> None:
-    put(project, "mine/leaf.py", "value = 3\n")
+    put(project, "mine/inner/leaf.py", "value = 3\n")
     assert read_module("mine") == [True, "", ""]
-    assert read_module("mine.leaf") == [False, str(project / "mine/leaf.py"), "value = 3\n"]
+    assert read_module("mine.inner") == [True, "", ""]
+    assert read_module("mine.inner.leaf") == [False, str(project / "mine/inner/leaf.py"), "value = 3\n"]
 
 
 def test_a_module_that_the_program_found_by_a_path_of_its_own_is_given(project: Path) -> None:

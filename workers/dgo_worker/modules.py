@@ -2,9 +2,9 @@
 
 The last finder on ``sys.meta_path``: what this host has is never asked for. In a goroutine it asks the
 driver whose program the goroutine belongs to, at most once for each name, and the goroutine waits as it does
-for anything else, so others run on. (The module locks of the import system are gevent's here: a second
-goroutine that imports the same module waits for the first. In a worker without gevent's patches they are not,
-so there the whole process waits: see ``_wait``.)
+for anything else, so others run on, until they import something themselves (see ``turns``). The module locks of
+the import system are gevent's here: a second goroutine that imports the same module waits for the first. In a
+worker without gevent's patches they are not, so there the whole process waits.
 
 Only source travels, not data files; a shipped package has an empty ``__path__``, so ``pkgutil`` and
 ``importlib.resources`` find nothing in it. The file name of a shipped module is ``dgo-shipped:`` and its path
@@ -42,6 +42,7 @@ from dgo.runtime.waiting import InputWait
 from dgo.transport.zeromq import ZmqTransport
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import code
+from dgo_worker.turns import ImportTurns
 
 __all__ = ["ShippedModules"]
 
@@ -87,6 +88,7 @@ class ShippedModules:
         self._asked: dict[tuple[int, str], list[Ticket]] = {}
         self._held: dict[str, Held] = {}
         self._admitted = node.execution.admitted
+        self._turns = ImportTurns(node)
 
     def install(self) -> None:
         """From now on imports in goroutines may ask."""
@@ -107,10 +109,11 @@ class ShippedModules:
         job = self._asking_job()
         if job is None or fullname.partition(".")[0] in sys.stdlib_module_names:
             return None
-        version = self._version(job, fullname)
-        if version is None:
-            return None
-        self._claim(job, fullname, version)
+        with self._turns.asking():
+            version = self._version(job, fullname)
+            if version is None:
+                return None
+            self._claim(job, fullname, version)
         return _spec(fullname, version)
 
     def _asking_job(self) -> int | None:

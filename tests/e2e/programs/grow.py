@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 60
 
 
 def square(number: int) -> tuple[int, str]:
-    dgo.sleep(0.1)
+    time.sleep(0.1)
     return number * number, socket.gethostname()
 
 

@@ -30,7 +30,7 @@ class Outcome:
 
 def process() -> str:
     """The name of this worker process, different also from a restarted one with the same pid and host."""
-    dgo.sleep(0.2)
+    time.sleep(0.2)
     started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
     return f"{socket.gethostname()}/{os.getpid()}/{started}"
 
