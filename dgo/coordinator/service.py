@@ -15,6 +15,7 @@ import msgpack
 
 from dgo.core.membership import ROLES, Member, Members, State
 from dgo.core.placement import Placement, Waiting
+from dgo.core.quiescence import Quiescence, Report, Step
 from dgo.ids import node_name
 from dgo.runtime.links import Links
 from dgo.transport.interface import Route, Transport
@@ -26,6 +27,7 @@ __all__ = ["Coordinator", "python_version"]
 log = logging.getLogger("dgo.coordinator")
 
 LEASE = 10.0  # seconds for a member whose connection broke to come back
+PROBE_SECONDS = 5.0  # after which an unanswered question about sleep is given up
 STEAL_SECONDS = 0.005  # how often an idle worker may ask for work
 
 Origin = tuple[int, int]  # (spawner, job)
@@ -59,6 +61,10 @@ class Coordinator:
         self._workers_named = 0
         self._warned: set[int] = set()
         self._last_steal = 0.0
+        self._quiescence = Quiescence()
+        self._activity = 0
+        self._activity_before = 0
+        self._probed_until = 0.0
         self.links = Links(node, transport, self._deliver, clock, None)
         self.links.on_control = self._on_control
         self._handlers: dict[int, Callable[..., None]] = {
@@ -71,6 +77,8 @@ class Coordinator:
             Msg.SUBMIT: self._on_submit,
             Msg.GIVEN: self._on_given,
             Msg.LOAD: self._on_load,
+            Msg.ASLEEP: self._on_asleep,
+            Msg.PROBED: self._on_probed,
         }
 
     # ---- running ---------------------------------------------------------------------------------
@@ -98,6 +106,8 @@ class Coordinator:
         if self.members.get(peer) is None:
             return
         self.members.back(peer)
+        if message[0] not in (Msg.ASLEEP, Msg.PROBED, Msg.LOAD):
+            self._activity += 1
         handler = self._handlers.get(message[0])
         if handler is None:
             raise ProtocolError(f"the coordinator does not take {Msg(message[0]).name}")
@@ -162,6 +172,7 @@ class Coordinator:
             self._workers_named += 1
             member.name = f"worker-{self._workers_named}"
         self.members.join(member)
+        self._quiescence.abandon()
         if member.role == "worker":
             self.placement.add_worker(member.node, member.labels, member.resources, self._clock())
             self._tell_drivers()
@@ -197,6 +208,7 @@ class Coordinator:
         member = self.members.lose(node, cause)
         if member is None:
             return
+        self._quiescence.abandon()
         log.log(_interest(member), "%s %s is gone: %s", member.role, member.name, cause)
         self.links.flush()
         self.links.forget(node)
@@ -356,6 +368,39 @@ class Coordinator:
             self._last_steal = now
             victim, count = found
             self.links.post(victim, [Msg.STEAL, count])
+
+    # ---- is everything asleep? -------------------------------------------------------------------
+
+    def _on_asleep(self, peer: int, frames: list[bytes], asleep: bool) -> None:
+        members = [member for member in self.members.all() if member.role in ("driver", "worker")]
+        if self._quiescence.running and self._clock() < self._probed_until:
+            return
+        if self.placement.waiting or any(member.state is State.SUSPECT for member in members):
+            return
+        self._activity_before = self._activity
+        self._probed_until = self._clock() + PROBE_SECONDS
+        self._probe(self._quiescence.begin(frozenset(member.node for member in members)), members)
+
+    def _probe(self, wave: int, members: list[Member]) -> None:
+        for member in members:
+            self.links.post(member.node, [Msg.PROBE, wave])
+
+    def _on_probed(
+        self, peer: int, frames: list[bytes], wave: int, busy: bool, activity: int, links: list[Any], waits: list[Any]
+    ) -> None:
+        try:
+            counts = {int(node): (int(sent), int(received)) for node, sent, received in links}
+        except (TypeError, ValueError) as error:
+            raise ProtocolError(f"not a report: {error}") from error
+        step = self._quiescence.answer(peer, wave, Report(busy, activity, counts, tuple(map(str, waits))))
+        if step is Step.SECOND_WAVE:
+            members = [member for member in self.members.all() if member.role in ("driver", "worker")]
+            self._probe(self._quiescence.second(), members)
+        elif step is Step.ASLEEP and self._activity == self._activity_before and not self.placement.waiting:
+            lines = "\n  ".join(self._quiescence.waits())
+            text = f"all goroutines are asleep, and nothing can wake them:\n  {lines}"
+            for driver in self.members.with_role("driver"):
+                self.links.post(driver.node, [Msg.DEADLOCK, text])
 
     def idle(self) -> bool:
         """True if no driver is connected."""

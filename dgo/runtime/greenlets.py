@@ -101,6 +101,10 @@ class GreenletHost:
         """Runs ``action`` on a carrier."""
         self._queue.append(Action(action))
 
+    def runnable(self) -> bool:
+        """True if the run queue holds something."""
+        return bool(self._queue)
+
     def current(self) -> Any:
         """The task of the calling goroutine."""
         me = getcurrent()

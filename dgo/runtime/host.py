@@ -32,5 +32,8 @@ class Host(Protocol):
     def yield_(self) -> None:
         """Lets others run first."""
 
+    def runnable(self) -> bool:
+        """True if a goroutine could run now."""
+
     def current(self) -> Any:
         """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""

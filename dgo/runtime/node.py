@@ -28,6 +28,7 @@ from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
 from dgo.runtime.remote import Remote
+from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.values import Values
 from dgo.wire.frames import Header, Kind
@@ -55,6 +56,7 @@ class Wait(NamedTuple):
     kind: str
     target: Any
     since: float
+    timeout: float | None
 
 
 class Node:
@@ -96,6 +98,7 @@ class Node:
         self.homes = Homes(self)
         self.remote = Remote(self)
         self.spawner = Spawner(self)
+        self.sleepers = Sleepers(self)
         self.handle(Msg.DOWN, self._on_down)
         self.handle(Msg.ADDRESS, self._on_address)
         self.handle(Msg.CALL, self._on_call)
@@ -116,6 +119,8 @@ class Node:
         handler = self._handlers.get(message[0])
         if handler is None:
             raise ProtocolError(f"a {self.role} does not take {Msg(message[0]).name}")
+        if message[0] != Msg.PROBE:
+            self.sleepers.activity += 1
         handler(peer, frames, *message[1:])
 
     def step(self) -> None:
@@ -142,6 +147,8 @@ class Node:
             if self.links.silence() > SILENCE_SECONDS:
                 self.lose_everything(f"the coordinator has not answered for {SILENCE_SECONDS:g} s: it is gone")
             self.spawner.sweep()
+            if self.role == "driver":
+                self.sleepers.ask()
             self.flush()
 
     def ask(self, peer: int, message: list[Any], answer: Callable[[Any], object]) -> None:
@@ -166,7 +173,7 @@ class Node:
         """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock."""
         if ticket.state != DONE:
             self.check_open()
-            self.waits[ticket] = Wait(kind, target, self.clock())
+            self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
             try:
                 self.host.park(ticket, timeout)
             finally:

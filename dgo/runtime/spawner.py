@@ -264,6 +264,11 @@ class Spawner:
         blob = node.code.blob(digest)
         node.links.post(peer, [Msg.BLOB, digest, None if blob is None else blob])
 
+    @property
+    def queued(self) -> bool:
+        """True if something waits to be handed to the coordinator."""
+        return bool(self._items)
+
     def live(self, job: int) -> int:
         """How many goroutines of ``job`` in this ledger have not ended."""
         return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)

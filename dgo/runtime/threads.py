@@ -46,6 +46,7 @@ class ThreadHost:
         self.input = InputWait(transport)
         self._stopping = False
         self._batching = False
+        self._acting = 0  # callbacks that have not ended (under the node's lock)
         self._thread: threading.Thread | None = None
         self._exit: tuple[int, Callable[[], object]] | None = None
         self._actions: queue.SimpleQueue[Callable[[], object] | None] | None = None
@@ -103,6 +104,7 @@ class ThreadHost:
         if self._actions is None:
             self._actions = queue.SimpleQueue()
             threading.Thread(target=self._run_actions, name="dgo-callbacks", daemon=True).start()
+        self._acting += 1
         self._actions.put(action)
 
     def _run_actions(self) -> None:
@@ -112,6 +114,13 @@ class ThreadHost:
                 action()
             except Exception:
                 log.exception("a done callback raised")
+            finally:
+                with self.node.lock:
+                    self._acting -= 1
+
+    def runnable(self) -> bool:
+        """True while a callback is to be run, or runs."""
+        return self._acting > 0
 
     def current(self) -> Any:
         """The driver's threads are no goroutines."""

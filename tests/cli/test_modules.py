@@ -136,14 +136,17 @@ def test_goroutines_that_import_one_module_at_the_same_time_get_one_whole_module
     }
     put(tmp_path, files)
     program = """
+import importlib
 import dgo
 def work():
     import slow
     return slow.last
+def by_name():
+    return importlib.import_module("slow").last
 def other():
     import slower, slow
     return slow.last
-goroutines = [dgo.go(f) for f in (work, other) * 4]
+goroutines = [dgo.go(f) for f in (by_name, work, other) * 3]
 print({g.result() for g in goroutines})
 """
     lines = output_of(cluster, tmp_path, program)

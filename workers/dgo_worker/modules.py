@@ -168,7 +168,7 @@ class ShippedModules:
         if self._input is None:
             assert isinstance(node.transport, ZmqTransport)
             self._input = InputWait(node.transport)
-        node.waits[ticket] = Wait("module", name, node.clock())
+        node.waits[ticket] = Wait("module", name, node.clock(), None)
         try:
             while True:
                 node.step()

@@ -1,0 +1,79 @@
+"""This process's part in finding out that everything sleeps for ever (see ``dgo.core.quiescence``)."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from dgo.core.ticket import DONE, Ticket
+from dgo.errors import Deadlock
+from dgo.wire.messages import Msg
+
+if TYPE_CHECKING:
+    from dgo.runtime.node import Node, Wait
+
+__all__ = ["SELF_ENDING", "Sleepers"]
+
+ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
+ASK_SECONDS = 1.0  # how often, at most
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks"})
+
+# Waits that end by themselves: whoever is in one of them is not asleep.
+SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})
+
+
+class Sleepers:
+    """Answers the coordinator's questions; in the driver, asks for them and raises the verdict."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.activity = 0
+        self._asked_at = 0.0
+        node.handle(Msg.PROBE, self._on_probe)
+        node.handle(Msg.DEADLOCK, self._on_deadlock)
+
+    def busy(self) -> bool:
+        """Whether something runs here, or may be woken by something that dgo does not see."""
+        node = self._node
+        if node.timers.next_deadline() is not None or node.spawner.queued:
+            return True
+        waiting = 0
+        for ticket, wait in node.waits.items():
+            if ticket.state == DONE or wait.timeout is not None or wait.kind in SELF_ENDING:
+                return True
+            waiting += 1
+        threads = sum(1 for thread in threading.enumerate() if thread.name not in OWN_THREADS)
+        if node.execution is None:
+            return node.host.runnable() or threads > waiting  # every thread of the program has to wait on dgo
+        return threads > 1 or len(node.execution.live) > waiting or node.host.runnable()
+
+    def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
+        node = self._node
+        links = [entry for entry in node.links.counters() if entry[0] != peer]
+        waits = [] if self.busy() else [self._describe(ticket, wait) for ticket, wait in node.waits.items()]
+        node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
+
+    def _describe(self, ticket: Ticket, wait: Wait) -> str:
+        task = ticket.owner
+        who = f"goroutine {task.id_text} ({task.name})" if hasattr(task, "id_text") else "the main program"
+        seconds = self._node.clock() - wait.since
+        target = "" if wait.target is None else f" of {wait.target!r}"
+        return f"{who} on {self._node.name}: {wait.kind}{target}, for {seconds:.1f} s"
+
+    # ---- the driver ------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Called now and then: if the driver's program has been waiting for a while, has the cluster asked."""
+        node = self._node
+        now = node.clock()
+        if now - self._asked_at < ASK_SECONDS or not node.waits or node.closed is not None:
+            return
+        if any(now - wait.since < ASLEEP_SECONDS for wait in node.waits.values()) or self.busy():
+            return
+        self._asked_at = now
+        node.links.post(node.coordinator, [Msg.ASLEEP, True])
+
+    def _on_deadlock(self, peer: int, frames: list[bytes], text: str) -> None:
+        for ticket, wait in list(self._node.waits.items()):
+            if wait.timeout is None and wait.kind not in SELF_ENDING:
+                ticket.cancel(Deadlock(text))
