@@ -180,20 +180,20 @@ class Placement:
     def assign(self) -> list[Assignment]:
         """Takes from ``waiting`` what can be placed now; in order, but none waits for another's resources."""
         batches: dict[int, list[Waiting]] = {}
-        kept: deque[Waiting] = deque()
-        while self.waiting:
+        passed_over: list[Waiting] = []
+        while self.waiting and self._has_room():
             goroutine = self.waiting.popleft()
             load = self._choose(goroutine)
             if load is None:
-                kept.append(goroutine)
-                if not any(load.open and load.unstarted < load.window for load in self.loads.values()):
-                    break
-                continue
-            self._place(goroutine, load)
-            batches.setdefault(load.node, []).append(goroutine)
-        kept.extend(self.waiting)
-        self.waiting = kept
+                passed_over.append(goroutine)
+            else:
+                self._place(goroutine, load)
+                batches.setdefault(load.node, []).append(goroutine)
+        self.waiting.extendleft(reversed(passed_over))
         return list(batches.items())
+
+    def _has_room(self) -> bool:
+        return any(load.open and load.unstarted < load.window for load in self.loads.values())
 
     def _choose(self, goroutine: Waiting) -> Load | None:
         best: Load | None = None

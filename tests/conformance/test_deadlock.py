@@ -19,7 +19,7 @@ def test_a_receive_that_nobody_can_serve_is_a_deadlock(cluster):
 
 def test_goroutines_that_wait_for_each_other_are_a_deadlock_and_the_message_lists_them(cluster):
     def wait_for(ch):
-        ch.recv()
+        ch.recv_ok()
 
     there, here = dgo.Chan(), dgo.Chan()
     goroutines = [elsewhere(wait_for, there), elsewhere(wait_for, here)]
@@ -34,7 +34,7 @@ def test_goroutines_that_wait_for_each_other_are_a_deadlock_and_the_message_list
 def test_after_a_deadlock_the_program_can_go_on(cluster):
     ch = dgo.Chan(1)
     with pytest.raises(dgo.Deadlock):
-        ch.recv()
+        ch.recv_ok()
     ch.send(1)
     assert ch.recv() == 1
 
