@@ -17,10 +17,10 @@ Both directions of a connection are used. Facts behind the settings (each was me
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Sequence
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from dgo.errors import ClusterError
 from dgo.transport.interface import Frame, Route
@@ -36,6 +36,9 @@ LINGER_MS = 1000
 DONTWAIT = int(zmq.DONTWAIT)
 SNDMORE_DONTWAIT = int(zmq.SNDMORE) | DONTWAIT
 EVENTS, POLLIN, RCVMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.RCVMORE)
+
+# A monitor's event: its number and, for DISCONNECTED, the descriptor. (zmq.utils.monitor would load asyncio.)
+MONITOR_EVENT = struct.Struct("=hi")
 
 Dialled = tuple[str, int]  # ("d", serial number)
 Inbound = tuple[str, bytes]  # ("r", routing id)
@@ -167,8 +170,8 @@ class ZmqTransport:
         """The inbound routes whose connection has ended (only with ``watch_connections``)."""
         if self._monitor is not None:
             while _readable(self._monitor):
-                event = recv_monitor_message(self._monitor, zmq.DONTWAIT)
-                route = self._descriptor.pop(int(event["value"]), None)
+                _, descriptor = MONITOR_EVENT.unpack(_frames(self._monitor)[0])
+                route = self._descriptor.pop(descriptor, None)
                 if route is not None:
                     self._broken.append(route)
         broken, self._broken = self._broken, []

@@ -80,7 +80,7 @@ class Driver:
 
         if eventually(clean, seconds):
             return []
-        left = [f"process {pid}: {command}" for pid, command in marked(self.mark).items()]
+        left = [f"process {pid}: {command[:120]}" for pid, command in marked(self.mark).items()]
         left += [f"file {path}" for path in self.temporary.rglob("*")]
         return left + [f"shared memory {name}" for name in orphaned(self._before)]
 

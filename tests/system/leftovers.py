@@ -34,7 +34,7 @@ def marked(mark: str) -> dict[int, str]:
         try:
             if wanted in (process / "environ").read_bytes().split(b"\0"):
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                found[int(process.name)] = command[:200]
+                found[int(process.name)] = command
         except OSError:  # it has ended meanwhile, or belongs to another user
             continue
     return found

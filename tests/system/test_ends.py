@@ -134,9 +134,7 @@ def test_a_hundred_clusters_of_one_driver_leave_nothing(start, private: Path) ->
         assert dgo.go(pow, 2, 5).result(timeout=30) == 32
         dgo.shutdown()
         assert list(private.iterdir()) == [], f"after cluster {i}"
-        sizes.append(
-            (len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")), threading.active_count())
-        )
+        sizes.append((len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")), threading.active_count()))
     assert sizes[-1] == sizes[0]
     assert segments() <= shared
 

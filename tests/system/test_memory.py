@@ -56,6 +56,12 @@ def travel(there: Any, back: Any, count: int) -> tuple[int, int]:
     return os.getpid(), came
 
 
+def journeys(there: Any, back: Any, count: int) -> dict[int, measures.State]:
+    """Sends so many channels abroad and returns what both workers are like afterwards."""
+    assert dgo.go.options(spread=True)(travel, there, back, count).result(timeout=LIMIT)[1] == count
+    return measures.workers(2)
+
+
 def nothing() -> None:
     pass
 
@@ -99,14 +105,10 @@ def test_a_hundred_thousand_channels_that_travelled_leave_memory_flat(start) -> 
     spread, there, back = dgo.go.options(spread=True), dgo.Chan(200), dgo.Chan(200)
     abroad = spread(echo, there, back)
 
-    def journeys(count: int) -> dict[int, measures.State]:
-        assert spread(travel, there, back, count).result(timeout=LIMIT)[1] == count
-        return measures.workers(2)
-
-    journeys(10_000)
-    before = journeys(10_000)  # each worker has had its turn as the home
-    journeys(50_000)
-    after = journeys(50_000)
+    journeys(there, back, 10_000)
+    before = journeys(there, back, 10_000)
+    journeys(there, back, 50_000)
+    after = journeys(there, back, 50_000)
     there.close()
     abroad.result(timeout=LIMIT)
     assert {pid: after[pid].megabytes - before[pid].megabytes < FEW_MEGABYTES for pid in after} == dict.fromkeys(
