@@ -36,7 +36,7 @@ class _Token:
         record.token = weakref.ref(self)
 
     def __del__(self) -> None:
-        if self.record.state == ENDED and self.record.asked:
+        if self.record.state == ENDED and self.record.asked and self.record.number not in self.node.spawner.unasked:
             return
         self.node.spawner.dropped.append(self.record)  # may run anywhere: only note it
 

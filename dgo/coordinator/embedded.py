@@ -116,16 +116,19 @@ def _become_reaper() -> None:
 
 
 def _kill_orphans() -> None:
-    """Ends what was left to us."""
-    me = os.getpid()
+    """Ends what was left to us; the children of what we end are left to us in their turn."""
+    while children := _children():
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                continue
+
+
+def _children() -> list[int]:
     try:
-        with open(f"/proc/self/task/{me}/children") as file:
-            children = [int(pid) for pid in file.read().split()]
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
     except OSError:
-        return
-    for pid in children:
-        try:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            continue
+        return []

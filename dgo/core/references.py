@@ -101,27 +101,38 @@ class Exports:
 
 
 class Pins:
-    """What this process keeps alive for receivers that have not registered yet."""
+    """What this process keeps alive for receivers that have not registered yet.
+
+    Invariant: ``_of[receiver]`` are the numbers of that receiver's pins; a receiver without pins is not in it.
+    """
 
     def __init__(self) -> None:
         self._next = 0
         self._pins: dict[int, tuple[Hashable, Any]] = {}
+        self._of: dict[Hashable, set[int]] = {}
 
     def add(self, receiver: Hashable, kept: Any) -> int:
         """Keeps ``kept`` for ``receiver``; returns the pin's number (never 0)."""
         self._next += 1
         self._pins[self._next] = (receiver, kept)
+        self._of.setdefault(receiver, set()).add(self._next)
         return self._next
 
     def release(self, pin: int) -> Any:
         """Forgets a pin; returns what it kept, or None if it was released before."""
         entry = self._pins.pop(pin, None)
-        return None if entry is None else entry[1]
+        if entry is None:
+            return None
+        receiver, kept = entry
+        others = self._of[receiver]
+        others.discard(pin)
+        if not others:
+            del self._of[receiver]
+        return kept
 
     def lost(self, receiver: Hashable) -> Iterable[Any]:
         """Forgets all pins of a receiver that died; returns what they kept."""
-        dead = [pin for pin, (owner, _) in self._pins.items() if owner == receiver]
-        return [self._pins.pop(pin)[1] for pin in dead]
+        return [self._pins.pop(pin)[1] for pin in self._of.pop(receiver, ())]
 
     def __len__(self) -> int:
         return len(self._pins)

@@ -106,8 +106,10 @@ class Carriers:
                 me.task = task
                 self._run(task)
                 me.task = None
+                del task  # an idle carrier must not keep what its last goroutine held
             elif len(self._idle) < MAX_IDLE:
                 self._idle.append(me)
+                del task
                 carrier.switch()
             else:
                 queue.appendleft(task)

@@ -71,6 +71,9 @@ def join(
         if header.kind in (Kind.WELCOME, Kind.REFUSED) and not answer:
             answer.update(msgpack.unpackb(frames[0][HEADER_SIZE:]))
             answer["from"] = header.source
+            if "reason" not in answer:  # what follows it in the same breath needs to know the coordinator
+                links.coordinator = header.source
+                links.coordinator_route = route
 
     before, links.on_control = links.on_control, on_control
     route = links.transport.dial(address)
@@ -93,8 +96,6 @@ def join(
     if "reason" in answer:
         links.transport.hang_up(route)
         raise ClusterError(f"the coordinator at {address} refused this {facts['role']}: {answer['reason']}")
-    links.coordinator = answer["from"]
-    links.coordinator_route = route
     links.on_control = before
     links.link(answer["from"])
     return answer

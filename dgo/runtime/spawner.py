@@ -256,8 +256,9 @@ class Spawner:
     def abandon(self, error: BaseException) -> None:
         """The cluster is gone: nobody will say any more how these ended."""
         self.report = None
+        outcome = Outcome(Ending.LOST, freeze_exception(error))
         for number in list(self.ledger):
-            self.end(number, Outcome(Ending.LOST, freeze_exception(error)))
+            self.end(number, outcome)
 
     def _on_get_blob(self, peer: int, frames: list[bytes], digest: bytes) -> None:
         node = self._node

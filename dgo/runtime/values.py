@@ -110,6 +110,8 @@ class Values:
         first = len(link.buffers)
         link.buffers.extend(frames)
         pin = self._pin(payload.handles, peer, pin_for) if payload.handles and pinned else 0
+        if pin_for is not None:
+            pin = 0  # kept until the owner of ``pin_for`` ends, not until the first reader has registered
         described = [self._describe(handle) for handle in payload.handles]
         inline = None if len(data) >= FRAME_LIMIT else data
         return [inline, described, first, writable, pin]

@@ -53,9 +53,7 @@ def test_a_worker_that_listens_everywhere_announces_an_address_that_can_be_reach
     assert "squares [0, 1, 4, 9, 16]" in driver.lines
 
 
-def test_a_killed_worker_is_replaced_and_its_goroutine_is_lost_to_signal_9(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_killed_worker_is_replaced_and_its_goroutine_is_lost_to_signal_9(cluster: Cluster, tmp_path: Path) -> None:
     cluster.worker()
     driver = cluster.driver(write(tmp_path, ONE_LONG), "60")
     victim = int(driver.wait_for(r"running in (\d+)").group(1))
@@ -143,9 +141,7 @@ def test_a_daemon_whose_coordinator_is_silent_ends_its_workers_and_itself_with_7
     wait_until_gone(pid)
 
 
-def test_a_daemon_that_a_new_coordinator_does_not_know_ends_with_75(
-    programs: Programs, cluster: Cluster
-) -> None:
+def test_a_daemon_that_a_new_coordinator_does_not_know_ends_with_75(programs: Programs, cluster: Cluster) -> None:
     worker = cluster.worker()
     cluster.coordinator.signal(signal.SIGKILL)
     cluster.coordinator.end()
@@ -193,9 +189,7 @@ print("bytes", len(dgo.go(work).result()))
 """
 
 
-def test_a_large_result_arrives_before_the_news_that_its_worker_has_left(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_large_result_arrives_before_the_news_that_its_worker_has_left(cluster: Cluster, tmp_path: Path) -> None:
     worker = cluster.worker()
     driver = cluster.driver(write(tmp_path, LARGE))
     driver.wait_for("running")

@@ -78,9 +78,7 @@ def test_every_option_has_a_variable_and_its_help_names_it(options: tuple[Option
         assert option.flag in text
 
 
-@pytest.mark.parametrize(
-    "text", ["tcp://127.0.0.1:7117", "tcp://[::1]:1", "127.4.5.6:0", "tcp://[::ffff:127.0.0.1]:1"]
-)
+@pytest.mark.parametrize("text", ["tcp://127.0.0.1:7117", "tcp://[::1]:1", "127.4.5.6:0", "tcp://[::ffff:127.0.0.1]:1"])
 def test_loopback_addresses_reach_this_machine_only(text: str) -> None:
     assert parse_endpoint(text).loopback
 
@@ -98,9 +96,7 @@ def test_the_scheme_and_the_port_may_be_left_out() -> None:
     assert str(parse_endpoint("[::1]")) == "tcp://[::1]:7117"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "tcp://", "ipc:///x", "tcp://a:b", "tcp://a:70000", "tcp://::1", "http://a:1"]
-)
+@pytest.mark.parametrize("text", ["", "tcp://", "ipc:///x", "tcp://a:b", "tcp://a:70000", "tcp://::1", "http://a:1"])
 def test_what_is_not_an_address_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(ValueError, match="tcp://host:7117"):
         parse_endpoint(text)

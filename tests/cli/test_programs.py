@@ -122,19 +122,13 @@ def test_ctrl_c_ends_a_worker_that_is_still_looking_for_its_coordinator(programs
 def test_a_worker_waits_for_a_coordinator_that_starts_later(programs: Programs, cluster: Cluster) -> None:
     cluster.coordinator.signal(signal.SIGTERM)
     cluster.coordinator.end()
-    worker = programs.module(
-        "dgo_worker.cli", "--address", cluster.address, "--procs", "1", "--log-level", "debug"
-    )
+    worker = programs.module("dgo_worker.cli", "--address", cluster.address, "--procs", "1", "--log-level", "debug")
     worker.wait_for("looking for the coordinator")
     programs.module("dgo.cli.coordinator", "--bind", cluster.address).wait_for("worker .*/1 joined")
 
 
-def test_an_address_of_another_machine_is_no_address_to_listen_at(
-    programs: Programs, cluster: Cluster
-) -> None:
-    done = programs.run(
-        "dgo_worker.cli", "--address", cluster.address, "--bind", "tcp://192.0.2.1:0", "--insecure"
-    )
+def test_an_address_of_another_machine_is_no_address_to_listen_at(programs: Programs, cluster: Cluster) -> None:
+    done = programs.run("dgo_worker.cli", "--address", cluster.address, "--bind", "tcp://192.0.2.1:0", "--insecure")
     assert done.returncode == 78
     assert "cannot listen at tcp://192.0.2.1:0" in done.stderr
 
@@ -195,9 +189,7 @@ def test_status_shows_a_line_for_each_worker(programs: Programs, cluster: Cluste
 # ---- run ---------------------------------------------------------------------------------------------
 
 
-def test_run_gives_the_script_its_arguments_its_folder_and_its_name(
-    programs: Programs, tmp_path: Path
-) -> None:
+def test_run_gives_the_script_its_arguments_its_folder_and_its_name(programs: Programs, tmp_path: Path) -> None:
     script = write(tmp_path, "import sys; print(__name__, sys.argv[1:], sys.path[0])")
     done = programs.run("dgo.cli.main", "run", str(script), "--workers", "x", "-h")
     assert done.stdout == f"__main__ ['--workers', 'x', '-h'] {tmp_path}\n"

@@ -77,12 +77,8 @@ def _make_from_packages(engine: Engine, name: str, release: str, unreachable: Co
             _bootstrap(root, release, mirror)
             _import(root, name)
     except (CommandFailed, NotPossibleHere) as error:
-        raise NotPossibleHere(
-            f"no base image: {error}\n(a registry was tried first: {unreachable})"
-        ) from error
-    version = engine.docker(
-        "run", "--rm", name, "python3", "-c", "import sys; print(sys.version_info >= (3, 11))"
-    )
+        raise NotPossibleHere(f"no base image: {error}\n(a registry was tried first: {unreachable})") from error
+    version = engine.docker("run", "--rm", name, "python3", "-c", "import sys; print(sys.version_info >= (3, 11))")
     if version.strip() != "True":
         raise NotPossibleHere(f"no base image: Python in {release} is older than 3.11")
 

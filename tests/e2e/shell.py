@@ -11,9 +11,7 @@ class CommandFailed(Exception):
     """A command ended badly, or not in time. The message has the command and the end of its output."""
 
 
-def run(
-    *argv: str, timeout_seconds: float, env: Mapping[str, str] | None = None, merged: bool = False
-) -> str:
+def run(*argv: str, timeout_seconds: float, env: Mapping[str, str] | None = None, merged: bool = False) -> str:
     """Runs a command to its end.
 
     Args:

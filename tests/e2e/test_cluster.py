@@ -51,9 +51,7 @@ def test_no_container_has_more_rights_than_it_needs(cluster: Cluster) -> None:
 
 
 def test_no_port_is_published_on_the_host(cluster: Cluster) -> None:
-    published = [
-        cluster.inspect(container)["HostConfig"]["PortBindings"] for container in cluster.containers()
-    ]
+    published = [cluster.inspect(container)["HostConfig"]["PortBindings"] for container in cluster.containers()]
 
     assert not any(published)
 

@@ -117,9 +117,7 @@ def test_the_help_of_the_word_count_says_that_the_workers_read_the_folder() -> N
 
 @pytest.mark.slow
 def test_the_word_count_of_the_standard_library_is_right() -> None:
-    done = run(
-        "wordcount.py", "--workers", 2, "--repeat", 3, "--verify", timeout_seconds=SLOW_TIMEOUT_SECONDS
-    )
+    done = run("wordcount.py", "--workers", 2, "--repeat", 3, "--verify", timeout_seconds=SLOW_TIMEOUT_SECONDS)
     assert "verified: the same as without goroutines" in done.stdout
     assert "on 2 worker(s)" in done.stdout
 
@@ -179,9 +177,7 @@ def test_md5tree_reports_a_file_that_cannot_be_read_and_sums_the_others(folder: 
 
 
 def test_md5tree_works_with_one_digester(folder: Path) -> None:
-    assert (
-        "3 files, 0 errors, 1 digesters" in run("md5tree.py", folder, "--workers", 1, "--digesters", 1).stdout
-    )
+    assert "3 files, 0 errors, 1 digesters" in run("md5tree.py", folder, "--workers", 1, "--digesters", 1).stdout
 
 
 def test_md5tree_says_that_its_folder_is_missing(tmp_path: Path) -> None:
