@@ -10,6 +10,8 @@ import pytest
 
 from .programs import Cluster, Program, Programs, write
 
+pytestmark = pytest.mark.slow  # each test starts real programs and waits for them
+
 # A driver that says what it is asked for.
 LISTENING = """
 import dgo.runtime.modules as modules

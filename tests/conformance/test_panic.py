@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts real programs and waits for them
+
 BOOM = """
 import concurrent.futures
 import dgo

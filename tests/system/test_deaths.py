@@ -13,6 +13,8 @@ import dgo
 from . import measures
 from .leftovers import eventually
 
+pytestmark = pytest.mark.slow  # each test starts real programs and waits for them
+
 LIMIT = 60
 SOON = 10.0
 

@@ -14,6 +14,8 @@ import pytest
 from . import measures
 from .drivers import Driver
 
+pytestmark = pytest.mark.slow  # each test starts real programs and waits for them
+
 ANSWER_SECONDS = 2.0
 LINES = 200_000
 
