@@ -12,6 +12,7 @@ The only module that imports cloudpickle. What it adds:
 
 from __future__ import annotations
 
+import abc
 import io
 import pickle
 import sys
@@ -108,14 +109,15 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle sh
         return NotImplemented
 
 
-class CodelessPickler(ValuePickler):
+class CodelessPickler(ValuePickler, metaclass=abc.ABCMeta):
     """Pickles one value; code objects are named by hash.
 
     Subclass and give :meth:`hash_code`.
     """
 
+    @abc.abstractmethod
     def hash_code(self, code: CodeType) -> bytes:
-        raise NotImplementedError
+        """The name of ``code``; its blob is kept where it can be asked for."""
 
     def reduce_code(self, code: CodeType) -> Any:
         name = self.hash_code(code)
