@@ -110,6 +110,13 @@ class GreenletHost:
         me = getcurrent()
         return me.task if type(me) is Carrier and type(me.task) is Task else None
 
+    def who(self) -> list[int]:
+        """The calling goroutine."""
+        task = self.current()
+        if task is None:
+            return [self.node.id, 0, id(getcurrent())]
+        return [self.node.id, task.spawner, task.number]
+
     def yield_(self) -> None:
         """Puts the calling goroutine at the end of the run queue."""
         me = getcurrent()

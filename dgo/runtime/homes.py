@@ -15,14 +15,13 @@ from dgo.core.ticket import DONE, Ticket
 from dgo.core.waitgroup import WaitGroup
 from dgo.errors import Cancelled, ChannelClosed, ChannelLost, SerializationError, WouldBlock
 from dgo.ids import object_name
+from dgo.runtime.operations import find, register
 from dgo.wire.messages import Msg, ProtocolError
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["OPERATIONS", "Homes", "close_channel", "measure_channel", "offer_value", "poll_channel"]
-
-Operation = Callable[..., None]
+__all__ = ["Homes", "close_channel", "measure_channel", "offer_value", "poll_channel"]
 
 
 def close_channel(channel: Channel, ticket: Ticket) -> None:
@@ -84,30 +83,21 @@ def _outcome(goroutine: Goroutine, ticket: Ticket) -> None:
     goroutine.wait(ticket)
 
 
-OPERATIONS: dict[tuple[type, str], Operation] = {
-    (Channel, "send"): _send,
-    (Channel, "recv"): Channel.recv,
-    (Channel, "offer"): _offer,
-    (Channel, "poll"): poll_channel,
-    (Channel, "close"): close_channel,
-    (Channel, "len"): measure_channel,
-    (Channel, "closed"): lambda channel, ticket: ticket.complete(channel.closed),
-    (WaitGroup, "add"): _add,
-    (WaitGroup, "enter"): _enter,
-    (WaitGroup, "leave"): _leave,
-    (WaitGroup, "wait"): WaitGroup.wait,
-    (WaitGroup, "count"): lambda group, ticket: ticket.complete(group.count),
-    (Goroutine, "wait"): Goroutine.wait,
-    (Goroutine, "outcome"): _outcome,
-    (Goroutine, "done"): lambda goroutine, ticket: ticket.complete(goroutine.outcome is not None),
-}
-
-# Arguments of these operations are frozen values.
-_VALUE_OPERATIONS = frozenset({"send", "offer"})
-
-
-# These could tell that slots of the channel are lent: the loan is called back first.
-_AFTER_LOANS = frozenset({"send", "offer", "poll", "close", "len"})
+register(Channel, "send", _send, frozen=[0], whole=True)
+register(Channel, "recv", Channel.recv)
+register(Channel, "offer", _offer, frozen=[0], whole=True)
+register(Channel, "poll", poll_channel, whole=True)
+register(Channel, "close", close_channel, whole=True)
+register(Channel, "len", measure_channel, whole=True)
+register(Channel, "closed", lambda channel, ticket: ticket.complete(channel.closed))
+register(WaitGroup, "add", _add)
+register(WaitGroup, "enter", _enter)
+register(WaitGroup, "leave", _leave)
+register(WaitGroup, "wait", WaitGroup.wait)
+register(WaitGroup, "count", lambda group, ticket: ticket.complete(group.count))
+register(Goroutine, "wait", Goroutine.wait)
+register(Goroutine, "outcome", _outcome)
+register(Goroutine, "done", lambda goroutine, ticket: ticket.complete(goroutine.outcome is not None))
 
 
 class RemoteTicket(Ticket):
@@ -142,20 +132,20 @@ class Homes:
         if core is None:
             ticket.fail(ChannelLost(f"{object_name(node.id, target)} no longer exists: all handles were dropped"))
             return
-        operation = OPERATIONS.get((type(core), name))
+        operation = find(type(core), name)
         if operation is None:
             raise ProtocolError(f"a {type(core).__name__} has no operation {name!r:.40}")
-        if name in _VALUE_OPERATIONS:
-            if len(args) != 1:
-                raise ProtocolError(f"{name} has one argument")
-            args = [node.values.read(args[0], peer, frames)]
+        for position in operation.frozen:
+            if position >= len(args):
+                raise ProtocolError(f"{name} takes more arguments")
+            args[position] = node.values.read(args[position], peer, frames)
         try:
-            if name in _AFTER_LOANS and type(core) is Channel:
-                node.loans.when_returned(core, operation, ticket, *args)
+            if operation.whole and isinstance(core, Channel):
+                node.loans.when_returned(core, operation.run, ticket, *args)
                 if name == "send" and ticket.state == DONE and ticket.error is None:
                     node.loans.sent(core, peer)
             else:
-                operation(core, ticket, *args)
+                operation.run(core, ticket, *args)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
@@ -206,10 +196,10 @@ class Homes:
             if not ticket.cancel(Cancelled("its process died")):
                 ticket.doomed = Cancelled("its process died")
         for core in self._node.values.exports.all():
-            if type(core) is WaitGroup:
-                core.lost(peer)
-            elif type(core) is Channel:
+            if isinstance(core, Channel):
                 self._node.loans.lost(core, peer)
+            elif (lost := getattr(core, "lost", None)) is not None:
+                lost(peer)
         returned: dict[Channel, list[Handoff]] = {}
         for key in [key for key in self.handed if key[0] == peer]:
             handoff = self.handed.pop(key)

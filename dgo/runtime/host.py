@@ -37,3 +37,6 @@ class Host(Protocol):
 
     def current(self) -> Any:
         """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""
+
+    def who(self) -> list[int]:
+        """Who calls, for ownership: ``[node, spawner, number]`` of a goroutine, ``[node, 0, thread]`` of a thread."""

@@ -126,6 +126,10 @@ class ThreadHost:
         """The driver's threads are no goroutines."""
         return None
 
+    def who(self) -> list[int]:
+        """The calling thread."""
+        return [self.node.id, 0, _thread.get_ident()]
+
     def yield_(self) -> None:
         """Lets another thread run."""
         time.sleep(0)

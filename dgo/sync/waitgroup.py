@@ -10,14 +10,15 @@ from dgo import goroutines
 from dgo.core.goroutine import Goroutine as Record
 from dgo.core.waitgroup import WaitGroup as Core
 from dgo.runtime import current
-from dgo.runtime.shared import KINDS, Shared
+from dgo.runtime.objects import SharedObject
+from dgo.runtime.shared import KINDS
 
 __all__ = ["WaitGroup"]
 
 P = ParamSpec("P")
 
 
-class WaitGroup(Shared):
+class WaitGroup(SharedObject):
     """Waits for a number of goroutines to end (Go's ``sync.WaitGroup``).
 
     Example:
@@ -29,19 +30,12 @@ class WaitGroup(Shared):
 
     __slots__ = ()
     KIND: ClassVar[str] = "wg"
+    CORE: ClassVar[type] = Core
 
     def __init__(self) -> None:
         self._node = current.get()
         self._core = Core()
         self._ref = None
-
-    def _ask(self, operation: str, args: list[Any], timeout: float | None = None) -> Any:
-        node = self._node
-        assert self._ref is not None
-        with node.lock:
-            node.check_open()
-            ticket = node.remote.start(self._ref, operation, args, *node.host.waker())
-        return node.wait(ticket, f"WaitGroup.{operation}", self, timeout)
 
     def add(self, n: int = 1) -> None:
         """Adds ``n`` to the counter (may be negative). At zero, all who wait go on.
@@ -52,7 +46,7 @@ class WaitGroup(Shared):
         if not isinstance(n, int):
             raise TypeError(f"WaitGroup.add() takes an integer, not {n!r:.80}")
         if self._core is None:
-            self._ask("add", [n])
+            self._ask("add", n)
             return
         with self._node.lock:
             self._core.add(n)
@@ -75,15 +69,7 @@ class WaitGroup(Shared):
             Timeout: the timeout ran out.
             ChannelLost: the process in which the group lived has died.
         """
-        core = self._core
-        if core is None:
-            self._ask("wait", [], timeout)
-            return
-        node = self._node
-        with node.lock:
-            ticket = node.host.ticket()
-            core.wait(ticket)
-        node.wait(ticket, "WaitGroup.wait", self, timeout)
+        self._ask("wait", timeout=timeout)
 
     def go(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Starts ``fn`` as a goroutine of the group: ``add(1)``, ``dgo.go``, and ``done()`` at its end,
@@ -94,7 +80,7 @@ class WaitGroup(Shared):
         """
         prepared = goroutines.prepare(fn, args, kwargs, None)
         if self._core is None:
-            self._ask("enter", [])
+            self._ask("enter")
         else:
             self.add(1)
         try:
