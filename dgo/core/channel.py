@@ -137,6 +137,11 @@ class Channel:
             sender.fail(ChannelClosed("the channel was closed while this send waited"))
         self._wake_if_drained()
 
+    def close_soon(self) -> None:
+        """Closes, now or as soon as that is possible; nothing if it is closed. For channels that only dgo closes."""
+        if not self.closed:
+            self.close()
+
     def __len__(self) -> int:
         return len(self.buffer) + self.handed
 
