@@ -55,11 +55,17 @@ if TYPE_CHECKING:
     from dgo.goroutines import gosched as gosched
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
+    from dgo.selection import DEFAULT as DEFAULT
+    from dgo.selection import Selected as Selected
+    from dgo.selection import recv as recv
+    from dgo.selection import select as select
+    from dgo.selection import send as send
     from dgo.sync import WaitGroup as WaitGroup
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DEFAULT",
     "AuthError",
     "Cancelled",
     "CancelledError",
@@ -77,6 +83,7 @@ __all__ = [
     "MisuseError",
     "RecvChan",
     "RemoteError",
+    "Selected",
     "SendChan",
     "SerializationError",
     "Timeout",
@@ -98,6 +105,9 @@ __all__ = [
     "map",
     "num_goroutine",
     "num_workers",
+    "recv",
+    "select",
+    "send",
     "shutdown",
     "sync",
     "testing",
@@ -149,6 +159,13 @@ _HOMES = {
         "gosched",
         "num_goroutine",
         "num_workers",
+    ),
+    "dgo.selection": (
+        "DEFAULT",
+        "Selected",
+        "recv",
+        "select",
+        "send",
     ),
     "dgo.sync": ("WaitGroup",),
 }

@@ -7,11 +7,12 @@ received, by ``HAND``; then the value stays here, as a handoff, until the other 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.channel import Channel, Handoff
 from dgo.core.goroutine import Goroutine, Outcome
-from dgo.core.ticket import DONE, Ticket
+from dgo.core.ticket import DONE, WAITING, Ticket
 from dgo.core.waitgroup import WaitGroup
 from dgo.errors import Cancelled, ChannelClosed, ChannelLost, SerializationError, WouldBlock
 from dgo.ids import object_name
@@ -26,6 +27,12 @@ __all__ = ["Homes", "close_channel", "measure_channel", "offer_value", "poll_cha
 
 def close_channel(channel: Channel, ticket: Ticket) -> None:
     """``Channel.close`` for a ticket."""
+    channel.when_settled(partial(_close, channel, ticket))
+
+
+def _close(channel: Channel, ticket: Ticket) -> None:
+    if ticket.state != WAITING:
+        return
     try:
         channel.close()
     except ChannelClosed as error:
@@ -119,11 +126,12 @@ class Homes:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.tickets: dict[tuple[int, int], RemoteTicket] = {}
+        self.tickets: dict[tuple[int, int], Ticket] = {}  # of operations and whole selects that wait
         self.handed: dict[tuple[int, int], Handoff] = {}
         node.handle(Msg.OP, self._on_op)
         node.handle(Msg.CANCEL, self._on_cancel)
         node.handle(Msg.TAKEN, self._on_taken)
+        node.handle(Msg.RETURN, self._on_return)
 
     def _on_op(self, peer: int, frames: list[bytes], number: int, target: int, name: str, args: list[Any]) -> None:
         node = self._node
@@ -156,6 +164,7 @@ class Homes:
         peer, number = ticket.origin, ticket.number
         self.tickets.pop((peer, number), None)
         node = self._node
+        node.host.soon()
         error = ticket.error
         if error is not None:
             node.links.post(peer, [Msg.FAILED, number, type(error).__name__, str(error)])
@@ -179,11 +188,13 @@ class Homes:
         if handoff is not None:
             handoff.channel.taken(handoff)
 
-    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+    def _on_return(self, peer: int, frames: list[bytes], number: int) -> None:
         handoff = self.handed.pop((peer, number), None)
         if handoff is not None:  # the value found nobody there any more
             handoff.channel.returned([handoff])
-            return
+
+    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+        # If a value is on its way already, that is the verdict: it is answered by TAKEN or RETURN.
         ticket = self.tickets.get((peer, number))
         if ticket is not None:
             ticket.cancel(Cancelled("the operation was withdrawn"))

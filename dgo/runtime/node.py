@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
 from dgo.runtime.remote import Remote
+from dgo.runtime.selects import Selects
 from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.values import Values
@@ -70,13 +72,21 @@ class Node:
     """
 
     def __init__(
-        self, node_id: int, role: str, name: str, transport: Transport, host: Host, clock: Callable[[], float]
+        self,
+        node_id: int,
+        role: str,
+        name: str,
+        transport: Transport,
+        host: Host,
+        clock: Callable[[], float],
+        choices: random.Random | None = None,
     ) -> None:
         self.id = node_id
         self.role = role
         self.name = name
         self.host = host
         self.clock = clock
+        self.random = choices if choices is not None else random.Random()
         self.lock = _thread.RLock()
         self.transport = transport
         self.timers = Timers()
@@ -97,6 +107,7 @@ class Node:
         self.loans = Loans(self)
         self.homes = Homes(self)
         self.remote = Remote(self)
+        self.selects = Selects(self)
         self.spawner = Spawner(self)
         self.sleepers = Sleepers(self)
         self.handle(Msg.DOWN, self._on_down)
@@ -230,6 +241,7 @@ class Node:
         self.links.receive()
         self.links.forget(node)
         self.spawner.lost(node, cause)
+        self.selects.lost(node, cause)  # before the homes give what the dead had not taken to others
         self.homes.lost(node)
         self.remote.lost(node, cause)
         self.values.lost(node, cause)

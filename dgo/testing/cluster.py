@@ -77,7 +77,7 @@ class LocalCluster:
         role, name = ("driver", "driver") if index == 0 else ("worker", f"worker-{index}")
         address = f"memory://node-{index}"
         transport.bind(address)
-        node = Node(self._new_id(), role, name, transport, host, self.clock)
+        node = Node(self._new_id(), role, name, transport, host, self.clock, random.Random(f"{self.seed} {index}"))
         host.node = node
         if role == "worker":
             execution = Execution(node, host.ready)
