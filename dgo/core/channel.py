@@ -74,14 +74,13 @@ class Match:
     """A communication of which at least one party is a select that has to be asked.
 
     Attributes:
-        number: given by whoever asks a select in another process; 0 before.
         sender: None: a value of the buffer, or the news that the channel is closed.
         receiver: None: a free slot, or the error that the channel is closed.
         need: the parties that have to be asked, in that order.
         granted: how many of them have granted; the next one is being asked.
     """
 
-    __slots__ = ("channel", "granted", "need", "number", "receiver", "sender")
+    __slots__ = ("channel", "granted", "need", "receiver", "sender")
 
     def __init__(self, channel: Channel, sender: Party | None, receiver: Party | None) -> None:
         self.channel = channel
@@ -93,7 +92,6 @@ class Match:
             key=_order,
         )
         self.granted = 0
-        self.number = 0
 
     def weight(self, case: Case) -> int:
         """Among how many ready cases of its select this one was chosen."""

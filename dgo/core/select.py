@@ -484,8 +484,8 @@ class HomePort(Protocol):
     def claim(self, select: Distant, match: Match, case: Case) -> None:
         """Asks; the answer comes to ``match``."""
 
-    def release(self, select: Distant, match: Match) -> None:
-        """The match does not happen."""
+    def release(self, select: Distant) -> None:
+        """The match that it has granted does not happen."""
 
     def commit(self, select: Distant, index: int, result: Any, ok: bool) -> None:
         """The case has happened."""
@@ -504,7 +504,7 @@ class Distant:
         order: its agent's process and number.
         cases: those at this home.
         ended: it has happened here, or was withdrawn, or its process has died.
-        granted: the match that its agent has granted last.
+        granted: the number of the claim that its agent has granted last.
         doomed: why nothing of it can happen any more: its process has died.
     """
 
@@ -519,7 +519,7 @@ class Distant:
         self.cases: list[Case] = []
         self.left = 0
         self.ended = False
-        self.granted: Match | None = None
+        self.granted = 0
         self.doomed: BaseException | None = None
 
     def on(self, channel: Channel) -> list[Case]:
@@ -538,18 +538,16 @@ class Distant:
         self.port.claim(self, match, case)
         return False
 
-    def grant(self, match: Match, value: Any) -> None:
-        """The agent grants; ``value`` is what the case sends."""
-        self.granted = match
+    def grant(self, claim: int, match: Match, value: Any) -> None:
+        """The agent grants the claim of that number; ``value`` is what the case sends."""
+        self.granted = claim
         match.need[match.granted].value = value
         match.grant()
 
     def unclaim(self, match: Match | None) -> None:
         """Tells the agent that the claim comes to nothing."""
-        match = match or self.granted
-        assert match is not None
         if self.doomed is None:
-            self.port.release(self, match)
+            self.port.release(self)
         else:
             self._leave()  # its process has died meanwhile
 

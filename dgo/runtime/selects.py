@@ -67,7 +67,7 @@ class Selects:
         self._node = node
         self.agents: dict[int, Select] = {}
         self.distant: dict[tuple[int, int], Distant] = {}
-        self.matches: dict[int, tuple[Match, Distant]] = {}
+        self.claims: dict[int, tuple[Match, Distant]] = {}
         self._numbers = 0
         node.handle(Msg.OFFER, self._on_offer)
         node.handle(Msg.ARMED, self._on_armed)
@@ -317,16 +317,15 @@ class Selects:
     def claim(self, select: Distant, match: Match, case: Case) -> None:
         """Asks the agent."""
         self._numbers += 1
-        match.number = self._numbers
-        self.matches[match.number] = (match, select)
+        self.claims[self._numbers] = (match, select)
         peer, number = select.order
-        self._node.links.post(peer, [Msg.CLAIM, match.number, number, case.index, match.weight(case)])
+        self._node.links.post(peer, [Msg.CLAIM, self._numbers, number, case.index, match.weight(case)])
         self._node.host.soon()
 
-    def release(self, select: Distant, match: Match) -> None:
-        """The match does not happen."""
+    def release(self, select: Distant) -> None:
+        """The match that it has granted does not happen."""
         peer, number = select.order
-        self._node.links.post(peer, [Msg.RELEASE, match.number, number])
+        self._node.links.post(peer, [Msg.RELEASE, select.granted, number])
         self._node.host.soon()
 
     def commit(self, select: Distant, index: int, result: Any, ok: bool) -> None:
@@ -368,7 +367,7 @@ class Selects:
         value = self._node.values.read(wire, peer, frames)
         match, select = self._asked(peer, number)
         if match is not None and select is not None:
-            select.grant(match, value)
+            select.grant(number, match, value)
 
     def _on_refuse(self, peer: int, frames: list[bytes], number: int) -> None:
         match, _ = self._asked(peer, number)
@@ -376,10 +375,10 @@ class Selects:
             match.refuse()
 
     def _asked(self, peer: int, number: int) -> tuple[Match | None, Distant | None]:
-        match, select = self.matches.get(number, (None, None))
+        match, select = self.claims.get(number, (None, None))
         if select is not None and select.order[0] != peer:
             raise ProtocolError("the answer to a claim on a select of another process")
-        self.matches.pop(number, None)
+        self.claims.pop(number, None)
         return match, select
 
     # ---- deaths ------------------------------------------------------------------------------------
@@ -389,9 +388,9 @@ class Selects:
         gone = Cancelled("its process died")
         for key in [key for key in self.distant if key[0] == peer]:
             self.distant.pop(key).lost(gone)
-        for number, (match, select) in list(self.matches.items()):
+        for number, (match, select) in list(self.claims.items()):
             if select.order[0] == peer:
-                del self.matches[number]
+                del self.claims[number]
                 if select.doomed is None:  # it was withdrawn already: only this answer was missing
                     select.doomed = gone
                     match.refuse()

@@ -84,10 +84,10 @@ class Msg(IntEnum):
     # select (``dgo.core.select``): the process that selects <-> the homes of its channels
     OFFER = 100  # number, you decide alone, has a default, [[index, object, sends, frozen value or None], ...]
     ARMED = 101  # number: all cases are queued; the claims of those that are ready came before
-    CLAIM = 102  # match, number, index, weight
-    GRANT = 103  # match, frozen value that the case sends
-    REFUSE = 104  # match: the select has ended
-    RELEASE = 105  # match, number: nothing came of it
+    CLAIM = 102  # claim, number, index, weight
+    GRANT = 103  # claim, frozen value that the case sends
+    REFUSE = 104  # claim: the select has ended
+    RELEASE = 105  # claim, number: nothing came of it
     COMMIT = 106  # number, index, frozen value, ok, the value is handed over (must be answered by TAKEN or RETURN)
     SPOILT = 107  # number, error name, text
     WITHDRAW = 108  # number, say when nothing can come of it any more

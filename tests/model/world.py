@@ -12,9 +12,10 @@ from typing import Any
 from dgo.core.channel import Channel
 from dgo.core.select import Select
 from dgo.core.ticket import DONE, HELD, Ticket
-from dgo.errors import Timeout
+from dgo.errors import ChannelClosed, ChannelLost, Timeout
 from dgo.runtime.homes import Homes
 from dgo.runtime.loans import Loans
+from dgo.runtime.operations import find
 from dgo.runtime.remote import Remote
 from dgo.runtime.selects import Entry, Selects
 from dgo.runtime.shared import Ref
@@ -44,12 +45,16 @@ class Values:
 
     def __init__(self) -> None:
         self.exports = Objects()
+        self.imports: dict[int, Ref] = {}
 
     def write(self, value: Any, peer: int) -> Any:
         return value
 
     def read(self, wire: Any, peer: int, frames: Any) -> Any:
         return wire
+
+    def imported(self, home: int, number: int) -> Ref | None:
+        return self.imports.get(number)
 
 
 class Objects(dict[int, Channel]):
@@ -90,6 +95,11 @@ class Process:
 
     def soon(self) -> None:
         pass
+
+    flush = soon
+
+    def clock(self) -> float:
+        return 0.0
 
     def post(self, peer: int, message: list[Any]) -> None:
         if peer not in self.forgotten:
@@ -134,6 +144,12 @@ class Goroutine:
         return "timeout" in self.operation or (self.operation[0] == "select" and "timeout" in self.operation[2])
 
     def begin(self) -> None:
+        try:
+            self._begin()
+        except ChannelLost:  # it is known to be lost: nothing has happened
+            self._ended(None, False, "ChannelLost")
+
+    def _begin(self) -> None:
         operation = self.operation
         process = self.world.processes[self.process]
         if operation[0] == "select":
@@ -142,19 +158,21 @@ class Goroutine:
         name, number = operation[0], operation[1]
         channel = self.world.channel(self.process, number)
         if channel is None:
-            home = self.world.homes[number]
             args = [operation[2]] if name == "send" else []
-            self.ticket = process.remote.start(self.world.ref(self.process, number), name, args, self.woke, self.number)
-            assert home != self.process
+            ref = self.world.ref(self.process, number)
+            if name == "send" and ref.credit and ref.lost is None:
+                process.loans.send(ref, *args)
+                self._ended(None, True, None)
+            else:
+                self.ticket = process.remote.start(ref, name, args, self.woke, self.number)
             return
-        ticket = self.ticket = Ticket(self.woke, operation[2] if name == "send" else None, self.number)
-        if name == "close":
-            channel.when_settled(channel.close_soon)
-            ticket.complete()
-        elif name == "send":
-            channel.send(ticket)
+        self.ticket = ticket = Ticket(self.woke, owner=self.number)
+        found = find(Channel, name)
+        assert found is not None
+        if found.whole:
+            process.loans.when_returned(channel, found.run, ticket, *([operation[2]] if name == "send" else []))
         else:
-            channel.recv(ticket)
+            found.run(channel, ticket)
 
     def _select(self, process: Process, operation: Any) -> None:
         _, cases, flags = operation
@@ -164,7 +182,11 @@ class Goroutine:
             ref = None if channel is not None else self.world.ref(self.process, number)
             entries.append(Entry(index, channel, ref, value is not None, value))
         poll = "default" in flags
-        found = process.selects.at_once(entries, poll)
+        try:
+            found = process.selects.at_once(entries, poll)
+        except ChannelClosed:
+            self._ended(None, False, "ChannelClosed")
+            return
         if found is not None:
             self._ended(found[:2], found[2], None)
             return
@@ -174,11 +196,11 @@ class Goroutine:
         self.ticket = ticket
 
     def woke(self, ticket: Ticket) -> None:
-        self._ended(ticket.result, ticket.ok, ticket.error)
+        self._ended(ticket.result, ticket.ok, None if ticket.error is None else type(ticket.error).__name__)
         self.ticket = None
 
-    def _ended(self, result: Any, ok: bool, error: BaseException | None) -> None:
-        self.outcomes.append((result, ok, None if error is None else type(error).__name__))
+    def _ended(self, result: Any, ok: bool, error: str | None) -> None:
+        self.outcomes.append((result, ok, error))
         self.at += 1
 
     def give_up(self) -> None:
@@ -195,6 +217,7 @@ class World:
         goroutines: ``(process, program)`` of each.
         kill: the processes of which one may die.
         eager: processes without channels, whose goroutines begin at once (their messages may take any time).
+        filled: values that are in the buffers at the start.
         last: choices take the last of several.
         tombstones: False: what the dead had sent is believed after their death (a mutation).
     """
@@ -207,6 +230,7 @@ class World:
         last: bool = False,
         tombstones: bool = True,
         eager: tuple[int, ...] = (),
+        filled: dict[int, str] | None = None,
     ) -> None:
         self.eager = eager
         self.tombstones = tombstones
@@ -218,6 +242,9 @@ class World:
             channel = Channel(capacity)
             channel.number = number
             self.processes[home].values.exports[number] = channel
+            if filled is not None and number in filled:
+                channel.try_send(filled[number])
+        self.filled = list((filled or {}).values())
         self.goroutines = [
             Goroutine(self, number, process, program) for number, (process, program) in enumerate(goroutines)
         ]
@@ -229,7 +256,7 @@ class World:
         return self.processes[process].values.exports.get(number)
 
     def ref(self, process: int, number: int) -> Ref:
-        ref = Ref(self.homes[number], number, [])
+        ref = self.processes[process].values.imports.setdefault(number, Ref(self.homes[number], number, []))
         if self.homes[number] in self.processes[process].forgotten:
             ref.lost = "killed"
         return ref
@@ -295,7 +322,7 @@ class World:
 
     def _check_values(self, terminal: bool) -> None:
         received: list[Any] = []
-        sent: list[Any] = []
+        sent = list(self.filled)
         perhaps: list[Any] = []
         for goroutine in self.goroutines:
             done = zip(goroutine.program, goroutine.outcomes, strict=False)
@@ -343,7 +370,7 @@ class World:
         for process in self.processes.values():
             if process.id == self.dead:
                 continue
-            assert not process.selects.matches, "a claim was never answered"
+            assert not process.selects.claims, "a claim was never answered"
             for channel in process.values.exports.values():
                 assert channel.match is None, "a match is under way for ever"
                 assert not channel.handoffs or self.dead is not None, "a value is on its way for ever"
