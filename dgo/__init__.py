@@ -55,11 +55,19 @@ if TYPE_CHECKING:
     from dgo.goroutines import gosched as gosched
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
+    from dgo.sync import Atomic as Atomic
+    from dgo.sync import Cond as Cond
+    from dgo.sync import Map as Map
+    from dgo.sync import Mutex as Mutex
+    from dgo.sync import Once as Once
+    from dgo.sync import RWMutex as RWMutex
+    from dgo.sync import Semaphore as Semaphore
     from dgo.sync import WaitGroup as WaitGroup
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Atomic",
     "AuthError",
     "Cancelled",
     "CancelledError",
@@ -68,15 +76,21 @@ __all__ = [
     "ChannelLost",
     "Cluster",
     "ClusterError",
+    "Cond",
     "ContextCancelled",
     "DeadlineExceeded",
     "Deadlock",
     "DgoError",
     "Goroutine",
     "LockLost",
+    "Map",
     "MisuseError",
+    "Mutex",
+    "Once",
+    "RWMutex",
     "RecvChan",
     "RemoteError",
+    "Semaphore",
     "SendChan",
     "SerializationError",
     "Timeout",
@@ -150,7 +164,16 @@ _HOMES = {
         "num_goroutine",
         "num_workers",
     ),
-    "dgo.sync": ("WaitGroup",),
+    "dgo.sync": (
+        "Atomic",
+        "Cond",
+        "Map",
+        "Mutex",
+        "Once",
+        "RWMutex",
+        "Semaphore",
+        "WaitGroup",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _REAL_NAMES = {"current": "current_goroutine", "map": "map_"}

@@ -6,6 +6,7 @@ received, by ``HAND``; then the value stays here, as a handoff, until the other 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,8 @@ class Homes:
         self._node = node
         self.tickets: dict[tuple[int, int], RemoteTicket] = {}
         self.handed: dict[tuple[int, int], Handoff] = {}
+        # A process may have dropped its handle on what it still holds (units of a semaphore).
+        self.used: weakref.WeakSet[Any] = weakref.WeakSet()
         node.handle(Msg.OP, self._on_op)
         node.handle(Msg.CANCEL, self._on_cancel)
         node.handle(Msg.TAKEN, self._on_taken)
@@ -145,11 +148,13 @@ class Homes:
                 if name == "send" and ticket.state == DONE and ticket.error is None:
                     node.loans.sent(core, peer)
             else:
-                operation.run(core, ticket, *args)
+                operation.start(node, core, ticket, args)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
             self.tickets[peer, number] = ticket
+        if hasattr(core, "lost"):
+            self.used.add(core)
 
     def _answer(self, ticket: Ticket) -> None:
         assert isinstance(ticket, RemoteTicket)
@@ -195,7 +200,7 @@ class Homes:
             ticket.wake = _nobody
             if not ticket.cancel(Cancelled("its process died")):
                 ticket.doomed = Cancelled("its process died")
-        for core in self._node.values.exports.all():
+        for core in {*self._node.values.exports.all(), *self.used}:
             if isinstance(core, Channel):
                 self._node.loans.lost(core, peer)
             elif (lost := getattr(core, "lost", None)) is not None:
