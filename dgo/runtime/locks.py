@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from dgo.runtime.execution import Task
     from dgo.runtime.node import Node
 
-__all__ = ["abandon_all", "dropped", "held", "owner"]
+__all__ = ["abandon_all", "caller", "dropped", "held"]
 
 
-def owner(node: Node) -> Owner:
-    """Who calls."""
+def caller(node: Node) -> tuple[Task | None, Owner]:
+    """Who calls: the task, if it is a goroutine, and the owner that it is."""
+    task = node.host.current()
+    if task is not None:
+        return task, (node.id, task.spawner, task.number)
     who, spawner, number = node.host.who()
-    return who, spawner, number
+    return None, (who, spawner, number)
 
 
 def held(task: Task | None, lock: Any) -> None:

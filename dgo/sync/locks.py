@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple
 
 from dgo.core.mutex import Mutex as MutexCore
+from dgo.core.owner import Owner
 from dgo.core.rwmutex import RWMutex as RWMutexCore
 from dgo.runtime import current
-from dgo.runtime.locks import dropped, held, owner
+from dgo.runtime.locks import caller, dropped, held
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS
 from dgo.wire.snapshot import thaw
@@ -52,45 +53,45 @@ class _Lock(SharedObject):
 
     __slots__ = ()
 
-    def _lock(self, name: str, timeout: float | None, *how: Any) -> None:
+    def _lock(self, attempt: Callable[[Any, Owner], bool], name: str, timeout: float | None, *how: Any) -> None:
         node = self._node
-        own = owner(node)
+        task, own = caller(node)
         core = self._core
         if core is not None:
             with node.lock:
-                taken = getattr(core, "try_" + name)(own)
+                taken = attempt(core, own)
             if taken:
-                held(node.host.current(), core)
+                held(task, core)
                 return
         self._do(name, own, timeout=timeout, undo=partial(self._withdraw, own, *how))
-        held(node.host.current(), self._ref if core is None else core)
+        held(task, self._ref if core is None else core)
 
     def _withdraw(self, *args: Any) -> None:
         self._tell("withdraw", *args[:-1])  # the last one is the operation's result
 
-    def _try_lock(self, name: str, *how: Any) -> bool:
+    def _try_lock(self, attempt: Callable[[Any, Owner], bool], name: str, *how: Any) -> bool:
         node = self._node
-        own = owner(node)
+        task, own = caller(node)
         core = self._core
         if core is not None:
             with node.lock:
-                taken = getattr(core, name)(own)
+                taken = attempt(core, own)
         else:
             taken = self._do(name, own, undo=partial(self._undo_try, own, *how)).result
         if taken:
-            held(node.host.current(), self._ref if core is None else core)
-        return bool(taken)
+            held(task, self._ref if core is None else core)
+        return taken
 
     def _undo_try(self, *args: Any) -> None:
         if args[-1]:
             self._withdraw(*args)
 
-    def _unlock(self, name: str, *args: Any) -> None:
+    def _unlock(self, method: Callable[..., None], name: str, *args: Any) -> None:
         node = self._node
         core = self._core
         if core is not None:
             with node.lock:
-                getattr(core, name)(*args)
+                method(core, *args)
         else:
             self._ask(name, *args)
         dropped(node.host.current(), self._ref if core is None else core)
@@ -132,7 +133,7 @@ class Mutex(_Lock):
             Timeout: the timeout ran out; it is not locked by the caller.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._lock("lock", timeout)
+        self._lock(MutexCore.try_lock, "lock", timeout)
 
     def try_lock(self) -> bool:
         """Locks it if nobody holds it; never waits for a holder. True if it is locked now.
@@ -141,7 +142,7 @@ class Mutex(_Lock):
             LockLost: as ``lock()``.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        return self._try_lock("try_lock")
+        return self._try_lock(MutexCore.try_lock, "try_lock")
 
     def unlock(self) -> None:
         """Unlocks it; the first who waits has it then.
@@ -150,7 +151,7 @@ class Mutex(_Lock):
             MisuseError: you: it is not locked; nothing changes.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._unlock("unlock")
+        self._unlock(MutexCore.unlock, "unlock")
 
     def statistics(self) -> MutexStatistics:
         """Who holds it and how many wait, at this moment."""
@@ -204,7 +205,7 @@ class RWMutex(_Lock):
             Timeout: the timeout ran out; it is not locked by the caller.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._lock("lock", timeout, True)
+        self._lock(RWMutexCore.try_lock, "lock", timeout, True)
 
     def try_lock(self) -> bool:
         """Locks it for writing if nobody holds it; never waits for a holder. True if it is locked now.
@@ -213,7 +214,7 @@ class RWMutex(_Lock):
             LockLost: as ``lock()``.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        return self._try_lock("try_lock", True)
+        return self._try_lock(RWMutexCore.try_lock, "try_lock", True)
 
     def unlock(self) -> None:
         """Ends the writing.
@@ -222,7 +223,7 @@ class RWMutex(_Lock):
             MisuseError: you: it is not locked for writing; nothing changes.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._unlock("unlock")
+        self._unlock(RWMutexCore.unlock, "unlock")
 
     def rlock(self, timeout: float | None = None) -> None:
         """Locks it for reading; blocks while somebody writes or waits to write.
@@ -234,7 +235,7 @@ class RWMutex(_Lock):
             Timeout: the timeout ran out; it is not locked by the caller.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._lock("rlock", timeout, False)
+        self._lock(RWMutexCore.try_rlock, "rlock", timeout, False)
 
     def try_rlock(self) -> bool:
         """Locks it for reading if nobody writes or waits to write. True if it is locked now.
@@ -242,7 +243,7 @@ class RWMutex(_Lock):
         Raises:
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        return self._try_lock("try_rlock", False)
+        return self._try_lock(RWMutexCore.try_rlock, "try_rlock", False)
 
     def runlock(self) -> None:
         """Returns a read lock.
@@ -251,7 +252,7 @@ class RWMutex(_Lock):
             MisuseError: you: nobody holds a read lock; nothing changes.
             ChannelLost: the world: the process in which the lock lived has died.
         """
-        self._unlock("runlock", owner(self._node))
+        self._unlock(RWMutexCore.runlock, "runlock", caller(self._node)[1])
 
     @contextmanager
     def read(self) -> Iterator[RWMutex]:

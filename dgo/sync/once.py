@@ -10,7 +10,8 @@ from dgo.core.once import Once as Core
 from dgo.core.owner import Owner
 from dgo.errors import DgoError
 from dgo.runtime import current
-from dgo.runtime.locks import dropped, held, owner
+from dgo.runtime.execution import Task
+from dgo.runtime.locks import caller, dropped, held
 from dgo.runtime.node import Node
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS, Ref, Shared
@@ -74,14 +75,13 @@ class Once(SharedObject):
         """
         if self._done:
             return
-        own = owner(self._node)
+        task, own = caller(self._node)
         if self._do("begin", own, undo=partial(self._undo, own)).result:
-            self._run(own, partial(fn, *args, **kwargs))
+            self._run(task, own, partial(fn, *args, **kwargs))
         self._done = True
 
-    def _run(self, own: Owner, fn: Callable[[], object]) -> None:
-        node = self._node
-        task, lock = node.host.current(), self._ref if self._core is None else self._core
+    def _run(self, task: Task | None, own: Owner, fn: Callable[[], object]) -> None:
+        lock = self._ref if self._core is None else self._core
         held(task, lock)
         try:
             fn()
