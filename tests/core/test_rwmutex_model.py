@@ -136,25 +136,24 @@ class RWMutexModel(RuleBasedStateMachine):
 
     @rule(node=st.integers(1, 3))
     def lost(self, node: int) -> None:
-        for line in (self.writers, self.readers):
-            for entry in [entry for entry in line if entry[0][0] == node and entry in line]:
-                if entry in line:  # the leaving of another one may have let it in
-                    assert entry[1].cancel(Cancelled())
-                    line.remove(entry)
-                    self.settle()
+        for entry in [entry for entry in self.writers + self.readers if entry[0][0] == node]:
+            if entry in self.writers + self.readers:  # else the leaving of another one has let it in
+                self.give_up(entry)
         self.lock_.lost(node)
         if self.writer is not None and self.writer[0] == node:
             self.lose()
         self.reading = [owner for owner in self.reading if owner[0] != node]
         self.settle()
 
-    @precondition(lambda self: self.writers or self.readers)
-    @rule(data=st.data())
-    def cancel(self, data: Any) -> None:
-        entry = data.draw(st.sampled_from(self.writers + self.readers))
+    def give_up(self, entry: tuple[Owner, Local]) -> None:
         assert entry[1].cancel(Cancelled())
         (self.writers if entry in self.writers else self.readers).remove(entry)
         self.settle()
+
+    @precondition(lambda self: self.writers or self.readers)
+    @rule(data=st.data())
+    def cancel(self, data: Any) -> None:
+        self.give_up(data.draw(st.sampled_from(self.writers + self.readers)))
 
     @invariant()
     def it_agrees(self) -> None:
