@@ -6,6 +6,9 @@ has succeeded. Here the exception is raised instead of the wait (``"early"``), o
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -216,3 +219,33 @@ def test_an_interrupted_wait_of_a_cond_passes_its_notification_on_and_holds_the_
         waiter.result(timeout=LIMIT)
 
     run(body)
+
+
+def test_a_signal_ends_a_wait_for_a_lock_in_the_driver_and_leaves_the_lock_free(cluster, make):
+    def give_up(_signum, _frame):
+        raise Interrupted
+
+    def send_signal():
+        come_true(lambda: mutex.statistics().waiting == 1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def hold(ready, gate):
+        with mutex:
+            ready.send(None, timeout=LIMIT)
+            gate.recv_ok(timeout=LIMIT)
+
+    mutex, ready, gate = make(dgo.Mutex), dgo.Chan(), dgo.Chan()
+    holder = elsewhere(hold, ready, gate)
+    ready.recv(timeout=LIMIT)
+    sender = threading.Thread(target=send_signal)
+    before = signal.signal(signal.SIGUSR1, give_up)
+    try:
+        sender.start()
+        with pytest.raises(Interrupted):
+            mutex.lock()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        sender.join()
+    gate.close()
+    holder.result(timeout=LIMIT)
+    assert mutex.statistics() == (None, 0)
