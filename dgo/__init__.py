@@ -60,12 +60,20 @@ if TYPE_CHECKING:
     from dgo.selection import recv as recv
     from dgo.selection import select as select
     from dgo.selection import send as send
+    from dgo.sync import Atomic as Atomic
+    from dgo.sync import Cond as Cond
+    from dgo.sync import Map as Map
+    from dgo.sync import Mutex as Mutex
+    from dgo.sync import Once as Once
+    from dgo.sync import RWMutex as RWMutex
+    from dgo.sync import Semaphore as Semaphore
     from dgo.sync import WaitGroup as WaitGroup
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT",
+    "Atomic",
     "AuthError",
     "Cancelled",
     "CancelledError",
@@ -74,16 +82,22 @@ __all__ = [
     "ChannelLost",
     "Cluster",
     "ClusterError",
+    "Cond",
     "ContextCancelled",
     "DeadlineExceeded",
     "Deadlock",
     "DgoError",
     "Goroutine",
     "LockLost",
+    "Map",
     "MisuseError",
+    "Mutex",
+    "Once",
+    "RWMutex",
     "RecvChan",
     "RemoteError",
     "Selected",
+    "Semaphore",
     "SendChan",
     "SerializationError",
     "Timeout",
@@ -167,7 +181,16 @@ _HOMES = {
         "select",
         "send",
     ),
-    "dgo.sync": ("WaitGroup",),
+    "dgo.sync": (
+        "Atomic",
+        "Cond",
+        "Map",
+        "Mutex",
+        "Once",
+        "RWMutex",
+        "Semaphore",
+        "WaitGroup",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _REAL_NAMES = {"current": "current_goroutine", "map": "map_"}

@@ -6,6 +6,7 @@ received, by ``HAND``; then the value stays here, as a handoff, until the other 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,8 @@ class Homes:
         self._node = node
         self.tickets: dict[tuple[int, int], Ticket] = {}  # of operations and whole selects that wait
         self.handed: dict[tuple[int, int], Handoff] = {}
+        # A process may have dropped its handle on what it still holds (units of a semaphore).
+        self.used: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
         node.handle(Msg.OP, self._on_op)
         node.handle(Msg.CANCEL, self._on_cancel)
         node.handle(Msg.TAKEN, self._on_taken)
@@ -153,11 +156,13 @@ class Homes:
                 if name == "send" and ticket.state == DONE and ticket.error is None:
                     node.loans.sent(core, peer)
             else:
-                operation.run(core, ticket, *args)
+                operation.start(node, core, ticket, args)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
             self.tickets[peer, number] = ticket
+        if hasattr(core, "lost"):
+            self.used[core] = None
 
     def _answer(self, ticket: Ticket) -> None:
         assert isinstance(ticket, RemoteTicket)
@@ -201,12 +206,13 @@ class Homes:
 
     def lost(self, peer: int) -> None:
         """``peer`` is dead: its operations are withdrawn, the values it did not take come back."""
-        for key in [key for key in self.tickets if key[0] == peer]:
-            ticket = self.tickets.pop(key)
+        withdrawn = [self.tickets.pop(key) for key in [key for key in self.tickets if key[0] == peer]]
+        for ticket in withdrawn:  # all of them first: the leaving of one may complete another
             ticket.wake = _nobody
+        for ticket in withdrawn:
             if not ticket.cancel(Cancelled("its process died")):
                 ticket.doomed = Cancelled("its process died")
-        for core in self._node.values.exports.all():
+        for core in dict.fromkeys([*self._node.values.exports.all(), *self.used]):
             if isinstance(core, Channel):
                 self._node.loans.lost(core, peer)
             elif (lost := getattr(core, "lost", None)) is not None:

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dgo.core.goroutine import Ending, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.core.timers import Timers
-from dgo.errors import ClusterError
+from dgo.errors import Cancelled, ClusterError
 from dgo.ids import node_name
 from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
-from dgo.runtime.remote import Remote
+from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Selects
 from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
@@ -180,18 +180,51 @@ class Node:
 
     # ---- waiting ---------------------------------------------------------------------------------
 
-    def wait(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Any:
-        """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock."""
+    def wait(
+        self,
+        ticket: Ticket,
+        kind: str,
+        target: Any,
+        timeout: float | None = None,
+        undo: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock.
+
+        Args:
+            ticket: of the caller.
+            kind: of operation, for people.
+            target: the object.
+            timeout: seconds to wait at most.
+            undo: called with the result, under the lock, if the operation succeeds although the wait for it was
+                interrupted: what it gave would otherwise be held by nobody.
+        """
         if ticket.state != DONE:
             self.check_open()
             self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
             try:
                 self.host.park(ticket, timeout)
+            except BaseException:
+                if undo is not None:
+                    self._abandon(ticket, undo)
+                raise
             finally:
                 self.waits.pop(ticket, None)
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
+
+    def _abandon(self, ticket: Ticket, undo: Callable[[Any], object]) -> None:
+        """Nobody waits for ``ticket`` any more: withdraws it, or undoes it once it has succeeded."""
+        with self.lock:
+            if ticket.cancel(Cancelled("interrupted")):
+                return
+            if ticket.state != DONE:
+                assert isinstance(ticket, PendingOperation), "only its home can end it"
+                ticket.abandoned = True
+                ticket.undo = undo
+            elif ticket.error is None:
+                undo(ticket.result)
+            self.host.soon()
 
     def check_open(self) -> None:
         """Raises if the cluster was shut down or lost.

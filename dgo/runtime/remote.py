@@ -25,9 +25,13 @@ class PendingOperation(Ticket):
 
     It ends by the home's answer or by the home's death. A cancel asks the home, whose answer (the
     cancellation, or that the operation had happened) is the verdict.
+
+    Attributes:
+        abandoned: nobody waits for it any more.
+        undo: if it succeeds all the same, this is called with its result.
     """
 
-    __slots__ = ("abandoned", "home", "number", "posted", "target")
+    __slots__ = ("abandoned", "home", "number", "posted", "target", "undo")
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class PendingOperation(Ticket):
         self.target = target
         self.posted = posted
         self.abandoned = False
+        self.undo: Callable[[Any], object] | None = None
 
     def cancel(self, error: BaseException) -> bool:
         """Asks the home to withdraw the operation; always False: the verdict comes later."""
@@ -104,6 +109,8 @@ class Remote:
         ticket = self.take(peer, number)
         if ticket is not None:
             ticket.complete(value, ok)
+            if ticket.undo is not None:
+                ticket.undo(value)
 
     def _on_hand(self, peer: int, frames: list[bytes], number: int, wire: Any) -> None:
         value = self._node.values.read(wire, peer, frames)
