@@ -99,6 +99,10 @@ class ThreadHost:
         self._batching = True
         self.input.nudge()
 
+    def timer_set(self) -> None:
+        """Has the input thread look at the timers again."""
+        self.input.nudge()
+
     def later(self, action: Callable[[], object]) -> None:
         """Runs ``action`` on the callback thread, which is started on first use."""
         if self._actions is None:
