@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from dgo.combine import as_completed as as_completed
     from dgo.combine import gather as gather
     from dgo.combine import map_ as map
+    from dgo.context import Context as Context
+    from dgo.context import background as background
+    from dgo.context import timeout as timeout
+    from dgo.context import with_cancel as with_cancel
+    from dgo.context import with_deadline as with_deadline
+    from dgo.context import with_timeout as with_timeout
+    from dgo.context import with_value as with_value
     from dgo.driver import Cluster as Cluster
     from dgo.driver import WorkerInfo as WorkerInfo
     from dgo.driver import cluster as cluster
@@ -55,7 +62,15 @@ if TYPE_CHECKING:
     from dgo.goroutines import gosched as gosched
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
+    from dgo.sync import ErrGroup as ErrGroup
+    from dgo.sync import SingleFlight as SingleFlight
     from dgo.sync import WaitGroup as WaitGroup
+    from dgo.time import Ticker as Ticker
+    from dgo.time import Timer as Timer
+    from dgo.time import after as after
+    from dgo.time import after_func as after_func
+    from dgo.time import sleep as sleep
+    from dgo.time import tick as tick
 
 __version__ = "0.1.0"
 
@@ -68,10 +83,12 @@ __all__ = [
     "ChannelLost",
     "Cluster",
     "ClusterError",
+    "Context",
     "ContextCancelled",
     "DeadlineExceeded",
     "Deadlock",
     "DgoError",
+    "ErrGroup",
     "Goroutine",
     "LockLost",
     "MisuseError",
@@ -79,14 +96,21 @@ __all__ = [
     "RemoteError",
     "SendChan",
     "SerializationError",
+    "SingleFlight",
+    "Ticker",
     "Timeout",
+    "Timer",
     "WaitGroup",
     "WorkerInfo",
     "WorkerLost",
     "WouldBlock",
     "__version__",
+    "after",
+    "after_func",
     "as_completed",
+    "background",
     "cluster",
+    "context",
     "current",
     "errors",
     "gather",
@@ -99,8 +123,16 @@ __all__ = [
     "num_goroutine",
     "num_workers",
     "shutdown",
+    "sleep",
     "sync",
     "testing",
+    "tick",
+    "time",
+    "timeout",
+    "with_cancel",
+    "with_deadline",
+    "with_timeout",
+    "with_value",
 ]
 
 _HOMES = {
@@ -113,6 +145,15 @@ _HOMES = {
         "as_completed",
         "gather",
         "map",
+    ),
+    "dgo.context": (
+        "Context",
+        "background",
+        "timeout",
+        "with_cancel",
+        "with_deadline",
+        "with_timeout",
+        "with_value",
     ),
     "dgo.driver": (
         "Cluster",
@@ -150,11 +191,23 @@ _HOMES = {
         "num_goroutine",
         "num_workers",
     ),
-    "dgo.sync": ("WaitGroup",),
+    "dgo.sync": (
+        "ErrGroup",
+        "SingleFlight",
+        "WaitGroup",
+    ),
+    "dgo.time": (
+        "Ticker",
+        "Timer",
+        "after",
+        "after_func",
+        "sleep",
+        "tick",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _REAL_NAMES = {"current": "current_goroutine", "map": "map_"}
-_MODULES = ("errors", "sync", "testing")
+_MODULES = ("context", "errors", "sync", "testing", "time")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from dgo.core.ticket import Ticket
-from dgo.runtime.operations import find
-from dgo.runtime.shared import Shared
+from dgo.runtime.operations import Operation, find
+from dgo.runtime.shared import Ref, Shared
 
 __all__ = ["SharedObject"]
 
@@ -40,11 +40,23 @@ class SharedObject(Shared):
         operation = find(self.CORE, name)
         assert operation is not None, name
         assert ref is not None
-        wire = [
-            node.values.write(arg, ref.home) if position in operation.frozen else arg
+        return node.remote.start(ref, name, self._written(operation, args, ref), *node.host.waker())
+
+    def _written(self, operation: Operation, args: tuple[Any, ...], ref: Ref) -> list[Any]:
+        return [
+            self._node.values.write(arg, ref.home) if position in operation.frozen else arg
             for position, arg in enumerate(args)
         ]
-        return node.remote.start(ref, name, wire, *node.host.waker())
+
+    def _tell(self, name: str, *args: Any) -> None:
+        """An operation for whose end nobody waits; nothing if the object is lost. Under the node's lock."""
+        core, ref = self._core, self._ref
+        operation = find(self.CORE if core is None else type(core), name)
+        assert operation is not None, name
+        if core is not None:
+            operation.run(core, Ticket(None), *args)
+        elif ref is not None and ref.lost is None:
+            self._node.remote.start(ref, name, self._written(operation, args, ref), None, None)
 
     def _ask(self, name: str, *args: Any, timeout: float | None = None) -> Any:
         """One operation: waits for its end; returns its result (frozen) or raises its error.
@@ -56,4 +68,4 @@ class SharedObject(Shared):
         node = self._node
         with node.lock:
             ticket = self._begin(name, args)
-        return node.wait(ticket, f"{type(self).__name__}.{name}", self, timeout)
+        return node.wait(ticket, f"{type(self).__name__.lstrip('_')}.{name}", self, timeout)
