@@ -78,10 +78,6 @@ class Cancel(SharedObject):
                 self._ask("cancel because", *freeze_exception(cause))
         except ChannelLost:
             return  # its home is dead, so it counts as cancelled everywhere
-        node = self._node
-        with node.lock:
-            if node.links.pending:
-                node.host.soon()  # children elsewhere need not wait until this thread waits
 
     def __repr__(self) -> str:
         return f"Cancel({self._id_text})"

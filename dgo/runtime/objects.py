@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from dgo.core.ticket import Ticket
+from dgo.core.ticket import DONE, Ticket
 from dgo.runtime.operations import Operation, find
 from dgo.runtime.shared import Ref, Shared
 
@@ -68,4 +68,6 @@ class SharedObject(Shared):
         node = self._node
         with node.lock:
             ticket = self._begin(name, args)
+            if ticket.state == DONE and node.links.pending:
+                node.host.soon()  # others have to be told, and this flow of control does not park
         return node.wait(ticket, f"{type(self).__name__.lstrip('_')}.{name}", self, timeout)

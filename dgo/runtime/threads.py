@@ -100,8 +100,9 @@ class ThreadHost:
         self.input.nudge()
 
     def timer_set(self) -> None:
-        """Has the input thread look at the timers again."""
-        self.input.nudge()
+        """Has the input thread look at the timers again (itself, it does so before it waits)."""
+        if self._thread is not threading.current_thread():
+            self.input.nudge()
 
     def later(self, action: Callable[[], object]) -> None:
         """Runs ``action`` on the callback thread, which is started on first use."""
