@@ -416,8 +416,7 @@ def _follow(core: Core, above: _Context) -> None:
         with node.lock:
             core.cancel(CANCELLED, None)  # nobody will hold it
         raise
-    with node.lock:
-        if isinstance(answer, Outcome):
-            core.cancel(answer.ending, answer.value)
-        elif answer is not None:
+    # If that one has ended, the answer to the watch, which came before this one, has cancelled ``core``.
+    if answer is not None and not isinstance(answer, Outcome):
+        with node.lock:
             contexts.limit(core, answer, node.wall() + answer)

@@ -167,3 +167,14 @@ def test_a_value_that_comes_back_without_a_reset_is_unread_again():
     alarm.fire(1)
     alarm.returned([lost.result])
     assert alarm.stop()
+
+
+def test_of_two_ticks_that_are_unread_because_one_came_back_the_older_is_kept():
+    alarm = armed()
+    lost = Remote()
+    alarm.recv(lost)
+    alarm.fire(1)
+    alarm.fire(2)
+    alarm.returned([lost.result])
+    alarm.check()
+    assert list(alarm.buffer) == [1]

@@ -224,6 +224,18 @@ def test_a_timer_whose_home_died_is_lost(simulation):
     simulation.cluster.run(body)
 
 
+def test_nothing_is_started_for_a_driver_that_has_ended(simulation):
+    def body():
+        spread(dgo.after_func, 3600, print).result()
+
+    simulation.cluster.run(body)
+    driver, *workers = simulation.cluster.nodes
+    assert sum(len(worker.alarms.calling) for worker in workers) == 1
+    for worker in workers:
+        worker.lose(driver.id, "ended by the test")
+    assert sum(len(worker.alarms.calling) for worker in workers) == 0
+
+
 # ---- trees ---------------------------------------------------------------------------------------
 
 
