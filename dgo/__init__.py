@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from dgo.combine import as_completed as as_completed
     from dgo.combine import gather as gather
     from dgo.combine import map_ as map
+    from dgo.context import Context as Context
+    from dgo.context import background as background
+    from dgo.context import timeout as timeout
+    from dgo.context import with_cancel as with_cancel
+    from dgo.context import with_deadline as with_deadline
+    from dgo.context import with_timeout as with_timeout
+    from dgo.context import with_value as with_value
     from dgo.driver import Cluster as Cluster
     from dgo.driver import WorkerInfo as WorkerInfo
     from dgo.driver import cluster as cluster
@@ -62,12 +69,20 @@ if TYPE_CHECKING:
     from dgo.selection import send as send
     from dgo.sync import Atomic as Atomic
     from dgo.sync import Cond as Cond
+    from dgo.sync import ErrGroup as ErrGroup
     from dgo.sync import Map as Map
     from dgo.sync import Mutex as Mutex
     from dgo.sync import Once as Once
     from dgo.sync import RWMutex as RWMutex
     from dgo.sync import Semaphore as Semaphore
+    from dgo.sync import SingleFlight as SingleFlight
     from dgo.sync import WaitGroup as WaitGroup
+    from dgo.time import Ticker as Ticker
+    from dgo.time import Timer as Timer
+    from dgo.time import after as after
+    from dgo.time import after_func as after_func
+    from dgo.time import sleep as sleep
+    from dgo.time import tick as tick
 
 __version__ = "0.1.0"
 
@@ -83,10 +98,12 @@ __all__ = [
     "Cluster",
     "ClusterError",
     "Cond",
+    "Context",
     "ContextCancelled",
     "DeadlineExceeded",
     "Deadlock",
     "DgoError",
+    "ErrGroup",
     "Goroutine",
     "LockLost",
     "Map",
@@ -100,14 +117,21 @@ __all__ = [
     "Semaphore",
     "SendChan",
     "SerializationError",
+    "SingleFlight",
+    "Ticker",
     "Timeout",
+    "Timer",
     "WaitGroup",
     "WorkerInfo",
     "WorkerLost",
     "WouldBlock",
     "__version__",
+    "after",
+    "after_func",
     "as_completed",
+    "background",
     "cluster",
+    "context",
     "current",
     "errors",
     "gather",
@@ -123,8 +147,16 @@ __all__ = [
     "select",
     "send",
     "shutdown",
+    "sleep",
     "sync",
     "testing",
+    "tick",
+    "time",
+    "timeout",
+    "with_cancel",
+    "with_deadline",
+    "with_timeout",
+    "with_value",
 ]
 
 _HOMES = {
@@ -137,6 +169,15 @@ _HOMES = {
         "as_completed",
         "gather",
         "map",
+    ),
+    "dgo.context": (
+        "Context",
+        "background",
+        "timeout",
+        "with_cancel",
+        "with_deadline",
+        "with_timeout",
+        "with_value",
     ),
     "dgo.driver": (
         "Cluster",
@@ -184,17 +225,27 @@ _HOMES = {
     "dgo.sync": (
         "Atomic",
         "Cond",
+        "ErrGroup",
         "Map",
         "Mutex",
         "Once",
         "RWMutex",
         "Semaphore",
+        "SingleFlight",
         "WaitGroup",
+    ),
+    "dgo.time": (
+        "Ticker",
+        "Timer",
+        "after",
+        "after_func",
+        "sleep",
+        "tick",
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _REAL_NAMES = {"current": "current_goroutine", "map": "map_"}
-_MODULES = ("errors", "sync", "testing")
+_MODULES = ("context", "errors", "sync", "testing", "time")
 
 
 def __getattr__(name: str) -> Any:

@@ -92,7 +92,7 @@ class _Handle(Shared):
         if core is None:
             return f"{kind}({label}{self._id_text}, capacity {self._capacity}, elsewhere)"
         with self._node.lock:
-            text = f"{kind}({label}{self._id_text}, {len(core)}/{core.capacity}"
+            text = f"{kind}({label}{self._id_text}, {len(core)}/{self._capacity}"
             if core.receivers:
                 text += f", {len(core.receivers)} receivers waiting"
             if core.senders:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple
 
-from dgo import channels, goroutines, sync
+from dgo import channels, context, goroutines, sync
+from dgo import time as dgo_time
 from dgo.errors import ClusterError, MisuseError, Timeout
 from dgo.runtime import current
 from dgo.runtime.cpus import usable_cpus
@@ -394,7 +395,7 @@ def cluster() -> Cluster:
 
 
 # Handles of every kind may come from a goroutine, whatever this program has used itself.
-HANDLE_MODULES = (channels, goroutines, sync)
+HANDLE_MODULES = (channels, context, goroutines, sync, dgo_time)
 
 current.set_starter(_start_on_first_use)
 atexit.register(shutdown)

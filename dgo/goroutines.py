@@ -242,26 +242,33 @@ KINDS[Goroutine.KIND] = Goroutine
 
 
 class Prepared:
-    """A snapshotted call, not yet started."""
+    """A snapshotted call, not yet started. ``job``: whose program it belongs to."""
 
-    __slots__ = ("call", "node", "options")
+    __slots__ = ("call", "job", "node", "options")
 
     def __init__(self, node: Node, call: Call, options: SpawnOptions | None) -> None:
         self.node = node
         self.call = call
         self.options = options
-
-    def start(self, on_end: Callable[[Record], object] | None) -> Record:
-        """Spawns; blocks while too many goroutines have not started."""
-        node = self.node
         task = node.host.current()
-        job = task.job if task is not None else node.spawner.job
+        self.job: int = task.job if task is not None else node.spawner.job
+
+    def start(self, on_end: Callable[[Record], object] | None, asked: bool = False) -> Record:
+        """Spawns; blocks while too many goroutines have not started.
+
+        Args:
+            on_end: called under the node's lock when it has ended.
+            asked: somebody (``on_end``) will look at how it ended: an exception is not reported as a panic.
+        """
+        node = self.node
         while True:
             with node.lock:
                 node.check_open()
                 full = node.spawner.full()
                 if full is None:
-                    return node.spawner.spawn(self.call, self.options, on_end, job)
+                    record = node.spawner.spawn(self.call, self.options, on_end, self.job)
+                    record.asked = asked
+                    return record
             node.wait(full, "spawn window", None)
 
 

@@ -37,20 +37,18 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from dgo.core.ticket import HELD, WAITING, Queue, Ticket
+from dgo.core.ticket import HELD, WAITING, Party, Queue, Ticket
 from dgo.errors import ChannelClosed
 
 if TYPE_CHECKING:
     from dgo.core.select import Case
 
-__all__ = ["CLOSED_TEXT", "Channel", "Handoff", "Match", "Party"]
+__all__ = ["CLOSED_TEXT", "Channel", "Handoff", "Match"]
 
 CLOSED_TEXT = "the channel is closed"
 CLOSED_MEANWHILE = "the channel was closed while this send waited"
-
-Party: TypeAlias = "Ticket | Case"
 
 
 class Handoff:

@@ -27,11 +27,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from dgo.core.select import Case
 
-__all__ = ["DONE", "HELD", "WAITING", "Queue", "Ticket"]
+__all__ = ["DONE", "HELD", "WAITING", "Party", "Queue", "Ticket"]
 
 WAITING, HELD, DONE = 0, 1, 2
 
-Queue: TypeAlias = "OrderedDict[Ticket | Case, None]"
+Party: TypeAlias = "Ticket | Case"  # whoever can stand in a queue
+Queue: TypeAlias = "OrderedDict[Any, None]"  # of parties; most objects have tickets only
 
 
 class Ticket:

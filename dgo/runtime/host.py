@@ -26,6 +26,9 @@ class Host(Protocol):
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
 
+    def timer_set(self) -> None:
+        """A timer was set that is due before all others: whoever polls must not sleep longer. Under the lock."""
+
     def later(self, action: Callable[[], object]) -> None:
         """Has ``action`` run soon, without the lock, where it may block."""
 

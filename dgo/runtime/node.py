@@ -17,14 +17,16 @@ from __future__ import annotations
 import _thread
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dgo.core.goroutine import Ending, Outcome
 from dgo.core.ticket import DONE, Ticket
-from dgo.core.timers import Timers
+from dgo.core.timers import Timer, Timers
 from dgo.errors import Cancelled, ClusterError
 from dgo.ids import node_name
+from dgo.runtime.alarms import Alarms
 from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
@@ -69,6 +71,8 @@ class Node:
         role: ``"driver"`` or ``"worker"``.
         name: for people, e.g. ``worker-2``.
         job: the driver whose program this process's own spawns belong to.
+        clock: seconds of a clock that only goes forward: for deadlines.
+        wall: seconds since the epoch: for what people and timers' receivers see.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Node:
         host: Host,
         clock: Callable[[], float],
         choices: random.Random | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.id = node_id
         self.role = role
@@ -87,6 +92,7 @@ class Node:
         self.host = host
         self.clock = clock
         self.random = choices if choices is not None else random.Random()
+        self.wall = wall
         self.lock = _thread.RLock()
         self.transport = transport
         self.timers = Timers()
@@ -109,6 +115,7 @@ class Node:
         self.remote = Remote(self)
         self.selects = Selects(self)
         self.spawner = Spawner(self)
+        self.alarms = Alarms(self)
         self.sleepers = Sleepers(self)
         self.handle(Msg.DOWN, self._on_down)
         self.handle(Msg.ADDRESS, self._on_address)
@@ -149,7 +156,16 @@ class Node:
             self.execution.flush()
         if self.values.dropped:
             self.values.sweep()
+        if self.alarms.dropped:
+            self.alarms.sweep()
         self.links.flush()
+
+    def set_timer(self, when: float, action: Callable[[], object]) -> Timer:
+        """Has ``action`` run, under the lock, once the clock shows ``when``. Under the lock."""
+        timer = self.timers.set(when, action)
+        if self.timers.next_deadline() == when:
+            self.host.timer_set()  # whoever polls may sleep longer than that
+        return timer
 
     def housekeeping(self) -> None:
         """Called a few times a second."""

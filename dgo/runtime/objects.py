@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from dgo.core.ticket import Ticket
+from dgo.core.ticket import DONE, Ticket
 from dgo.runtime.operations import Operation, find
 from dgo.runtime.shared import Ref, Shared
 
@@ -84,7 +84,9 @@ class SharedObject(Shared):
         node = self._node
         with node.lock:
             ticket = self._begin(name, args)
-        node.wait(ticket, f"{type(self).__name__}.{name}", self, timeout, undo)
+            if ticket.state == DONE and node.links.pending:
+                node.host.soon()  # others have to be told, and this flow of control does not park
+        node.wait(ticket, f"{type(self).__name__.lstrip('_')}.{name}", self, timeout, undo)
         return ticket
 
     def _ask(self, name: str, *args: Any, timeout: float | None = None) -> Any:

@@ -194,7 +194,7 @@ class Spawner:
 
     def settle(self, goroutine: Goroutine, outcome: Outcome) -> None:
         """Enters the end; before anyone is released by it, an exception that nobody can ask for is reported."""
-        if outcome.ending in (Ending.RAISED, Ending.LOST):
+        if outcome.ending in (Ending.RAISED, Ending.LOST) and not goroutine.asked:
             if not self._has_handle(goroutine):
                 self._report(goroutine, outcome)
                 return

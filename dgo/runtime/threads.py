@@ -101,6 +101,17 @@ class ThreadHost:
             self._batching = True
             self.input.nudge()
 
+    def timer_set(self) -> None:
+        """Has the input thread look at the timers again, if it may sleep longer than until the next one.
+
+        It never sleeps longer than until its next housekeeping; and before it does, it looks itself.
+        """
+        deadline = self.node.timers.next_deadline()
+        if deadline is None or deadline - self.node.clock() >= HOUSEKEEPING_SECONDS:
+            return
+        if self._thread is not threading.current_thread():
+            self.input.nudge()
+
     def later(self, action: Callable[[], object]) -> None:
         """Runs ``action`` on the callback thread, which is started on first use."""
         if self._actions is None:

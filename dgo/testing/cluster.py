@@ -14,8 +14,10 @@ from typing import Any, ParamSpec, TypeVar
 from greenlet import getcurrent
 
 import dgo.channels
+import dgo.context
 import dgo.goroutines
-import dgo.sync  # noqa: F401 - handles of every kind may come
+import dgo.sync
+import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.coordinator.service import Coordinator
 from dgo.errors import Deadlock
 from dgo.runtime import current
@@ -33,6 +35,7 @@ T = TypeVar("T")
 
 COORDINATOR_ADDRESS = "memory://coordinator"
 HOUSEKEEPING_SECONDS = 0.1
+EPOCH = 1_700_000_000.0  # what a simulation's calendar shows at its start, in seconds since 1970
 QUIET_ROUNDS = 100  # housekeeping rounds without anything happening before it counts as a deadlock
 
 
@@ -77,7 +80,8 @@ class LocalCluster:
         role, name = ("driver", "driver") if index == 0 else ("worker", f"worker-{index}")
         address = f"memory://node-{index}"
         transport.bind(address)
-        node = Node(self._new_id(), role, name, transport, host, self.clock, random.Random(f"{self.seed} {index}"))
+        choices = random.Random(f"{self.seed} {index}")
+        node = Node(self._new_id(), role, name, transport, host, self.clock, choices, self._wall)
         host.node = node
         if role == "worker":
             execution = Execution(node, host.ready)
@@ -91,6 +95,9 @@ class LocalCluster:
         join(node.links, COORDINATOR_ADDRESS, facts_of_this_process(role, name, address), 10.0, self._wait)
         node.handle(Msg.MEMBERS, _ignore)
         return node
+
+    def _wall(self) -> float:
+        return EPOCH + self.clock.now
 
     def _wait(self, seconds: float) -> None:
         arrival = self._network.next_arrival()

@@ -85,6 +85,7 @@ class Process:
         self.host = self
         self.loans = Loans(self)  # type: ignore[arg-type] # what they use of a node is here
         self.homes = Homes(self)  # type: ignore[arg-type] # as above
+        self.homes.used = {}  # type: ignore[assignment] # weak references cannot be copied; no channel is in it
         self.remote = Remote(self)  # type: ignore[arg-type] # as above
         self.selects = Selects(self)  # type: ignore[arg-type] # as above
         self.forgotten: list[int] = []

@@ -145,6 +145,11 @@ class HubHost(GreenletHost):
         except Exception:
             log.exception("an error in housekeeping; the worker goes on")
 
+    def timer_set(self) -> None:
+        """From another thread: have the hub look at the timers again. (In its own it does so at each turn.)"""
+        if _thread.get_ident() != self._thread_id:
+            self._wakeup.send()
+
     # ---- code that no carrier runs ---------------------------------------------------------------
 
     def ready(self, task: Any) -> None:

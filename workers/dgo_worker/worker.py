@@ -13,8 +13,10 @@ import gevent
 from gevent.event import Event
 
 import dgo.channels
+import dgo.context
 import dgo.goroutines
-import dgo.sync  # noqa: F401 - handles of every kind may come
+import dgo.sync
+import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.runtime import current
 from dgo.runtime.execution import Execution, Task
 from dgo.runtime.joining import facts_of_this_process, join

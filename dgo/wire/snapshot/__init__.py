@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dgo.wire.snapshot.code import CodeStore
 from dgo.wire.snapshot.functions import Call, snapshot_call, thaw_call
-from dgo.wire.snapshot.handles import Handle
+from dgo.wire.snapshot.handles import Compound, Handle
 from dgo.wire.snapshot.outcome import ExceptionRecord, RemoteTraceback, freeze_exception, thaw_exception
 from dgo.wire.snapshot.payload import Frozen, Payload, freeze, thaw
 from dgo.wire.snapshot.raw import ATOMS
@@ -16,6 +16,7 @@ __all__ = [
     "ATOMS",
     "Call",
     "CodeStore",
+    "Compound",
     "ExceptionRecord",
     "Frozen",
     "Handle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Handle"]
+__all__ = ["Compound", "Handle"]
 
 
 class Handle:
@@ -12,3 +12,13 @@ class Handle:
     """
 
     __slots__ = ("__weakref__",)
+
+
+class Compound(Handle):
+    """Base of what is made of handles and frozen values, and never changes (a context, an ErrGroup).
+
+    Within a process it is its own snapshot, as a handle is; between processes its parts travel: it is pickled
+    as its ``__reduce__`` says.
+    """
+
+    __slots__ = ()

@@ -27,7 +27,7 @@ import cloudpickle
 from dgo.wire.snapshot import homecoming
 from dgo.wire.snapshot.exceptions import reduce_exception
 from dgo.wire.snapshot.facts import facts_of
-from dgo.wire.snapshot.handles import Handle
+from dgo.wire.snapshot.handles import Compound, Handle
 from dgo.wire.snapshot.importable import is_by_value_module, is_importable
 from dgo.wire.snapshot.raw import is_small_and_plain
 
@@ -67,7 +67,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle sh
         kind = type(obj)
         if kind in self.plain:
             return NotImplemented
-        if issubclass(kind, Handle):
+        if issubclass(kind, Handle) and not issubclass(kind, Compound):
             self.handles.append(obj)
             return _handle_at, (len(self.handles) - 1,)
         if kind is FunctionType:
