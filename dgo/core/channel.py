@@ -494,7 +494,8 @@ class Channel:
             if self.senders:
                 assert not self.slot_free(), "2: a sender waits beside a free slot"
         else:
-            assert all(case.queue is not None for case in self.match.need[: self.match.granted]), "6: who grants stays"
+            for case in self.match.need[: self.match.granted]:
+                assert case.queue is not None or case.doomed is not None, "6: who has granted, and lives, stays"
         assert len(self.buffer) + self.handed + self.lent <= self.capacity, "3: over capacity"
         slots = sum(1 for handoff in self.handoffs or () if handoff.sender is None)
         assert self.handed == slots, "3: the count of occupied slots"

@@ -322,6 +322,7 @@ class World:
             self._check_rest()
 
     def _check_values(self, terminal: bool) -> None:
+        # What the dead had received may be received again: they may have died before they could say so.
         received: list[Any] = []
         sent = list(self.filled)
         perhaps: list[Any] = []
@@ -335,11 +336,11 @@ class World:
                     chosen = operation[1][index][1] if index >= 0 else None
                     if chosen is not None:
                         sent.append(chosen)
-                    elif index >= 0 and ok:
+                    elif index >= 0 and ok and goroutine.process != self.dead:
                         received.append(value)
                 elif error is None and operation[0] == "send":
                     sent.append(operation[2])
-                elif error is None and operation[0] == "recv" and ok:
+                elif error is None and operation[0] == "recv" and ok and goroutine.process != self.dead:
                     received.append(result)
             if goroutine.operation is not None and (goroutine.ticket is not None or goroutine.process == self.dead):
                 perhaps += _values(goroutine.operation)
