@@ -1,7 +1,8 @@
 """Serving the objects of this process to others.
 
 An operation comes as ``OP`` and is answered once: by ``DONE``, ``FAILED``, ``OUTCOME``, or, when a value is
-received, by ``HAND``; then the value stays here, as a handoff, until the other process says ``TAKEN``.
+received, by ``HAND``; then the value stays here, as a handoff, until the other process says ``TAKEN`` (a
+goroutine has it) or ``LEFT`` (nobody there waits for it any more).
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class Homes:
         node.handle(Msg.OP, self._on_op)
         node.handle(Msg.CANCEL, self._on_cancel)
         node.handle(Msg.TAKEN, self._on_taken)
+        node.handle(Msg.LEFT, self._on_left)
 
     def _on_op(self, peer: int, frames: list[bytes], number: int, target: int, name: str, args: list[Any]) -> None:
         node = self._node
@@ -179,11 +181,13 @@ class Homes:
         if handoff is not None:
             handoff.channel.taken(handoff)
 
-    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+    def _on_left(self, peer: int, frames: list[bytes], number: int) -> None:
         handoff = self.handed.pop((peer, number), None)
-        if handoff is not None:  # the value found nobody there any more
+        if handoff is not None:
             handoff.channel.returned([handoff])
-            return
+
+    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+        # A value that was handed crosses this message: the receiver, which knows both, answers TAKEN or LEFT.
         ticket = self.tickets.get((peer, number))
         if ticket is not None:
             ticket.cancel(Cancelled("the operation was withdrawn"))

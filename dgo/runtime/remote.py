@@ -100,7 +100,7 @@ class Remote:
         value = self._node.values.read(wire, peer, frames)
         ticket = self._take(peer, number)
         if ticket is None or ticket.abandoned:
-            self._node.links.post(peer, [Msg.CANCEL, number])  # nobody takes it: it goes back
+            self._node.links.post(peer, [Msg.LEFT, number])  # nobody takes it: it goes back
         else:
             self._node.links.post(peer, [Msg.TAKEN, number])
             ticket.complete(value, True)

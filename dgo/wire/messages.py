@@ -72,8 +72,9 @@ class Msg(IntEnum):
     OP = 30  # operation number, object, operation, arguments
     DONE = 31  # operation number, frozen result, ok
     FAILED = 32  # operation number, error name, text
-    HAND = 33  # operation number, frozen value (must be answered by TAKEN)
+    HAND = 33  # operation number, frozen value (must be answered by TAKEN or LEFT)
     TAKEN = 34  # operation number
+    LEFT = 47  # operation number: nobody there takes the value that was handed
     CANCEL = 35  # operation number
     OUTCOME = 46  # operation number, ending, frozen
     LEND = 36  # object, slots
@@ -135,6 +136,7 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.FAILED: (_INT, _STR, _STR),
     Msg.HAND: (_INT, _ANY),
     Msg.TAKEN: (_INT,),
+    Msg.LEFT: (_INT,),
     Msg.CANCEL: (_INT,),
     Msg.OUTCOME: (_INT, _INT, _ANY),
     Msg.LEND: (_INT, _INT),
