@@ -183,8 +183,13 @@ def sent_is_received(facts: Facts, capacities: Sequence[int]) -> Iterator[str]:
 
 
 def in_order(facts: Facts, capacities: Sequence[int]) -> Iterator[str]:
-    """Of two values, the one whose send had ended before the other's began is received first."""
+    """Of two values, the one whose send had ended before the other's began is received first.
+
+    A value that was on its way to a process that died comes back late: there the order is not known.
+    """
     for channel in range(len(capacities)):
+        if facts.unknown_receives[channel]:
+            continue
         sends = [(value, call, facts.receipt(value)) for value, call in facts.sent(channel)]
         for first, send, receive in sends:
             for second, next_send, next_receive in sends:
@@ -254,16 +259,33 @@ def _could_send(facts: Facts, call: Call, channel: int, capacity: int) -> bool:
         return False
     here = 0
     for value, send in facts.maybe_sent(channel):
-        receive = facts.receipt(value)
-        here += send.began < call.ended and (receive is None or receive.ended > call.began)
+        here += send.began < call.ended and not _gone(facts, value, call, channel)
     return here < capacity
+
+
+def _gone(facts: Facts, value: Any, call: Call, channel: int) -> bool:
+    """Whether the channel's home knew, when ``call`` began, that the value was taken.
+
+    The word of it travels while the receiver goes on; it is there when the receiver's next call comes back.
+    """
+    receive = facts.receipt(value)
+    if receive is None or receive.ended > call.began:
+        return False
+    return receive.who == call.who or any(
+        later.who == receive.who
+        and later.began > receive.ended
+        and later.ended < call.began
+        and (effect := later.effect()) is not None
+        and effect.channel == channel
+        for later in facts.calls
+    )
 
 
 def _could_receive(facts: Facts, call: Call, channel: int) -> bool:
     if facts.others(call, RECEIVE, channel):
         return False
     if facts.closed_since(channel) < call.began:
-        return True
+        return all(_gone(facts, value, call, channel) for value, _ in facts.maybe_sent(channel))
     for value, send in facts.sent(channel):
         receive = facts.receipt(value)
         if send.ended < call.began and receive is not None and receive.began > call.ended:

@@ -310,3 +310,9 @@ def test_a_goroutine_that_died_is_not_believed():
     assert violations(log, CAPACITIES) != []
     log.forget("Z")
     assert violations(log, CAPACITIES) == []
+
+
+def test_a_value_may_come_late_when_somebody_who_may_have_had_it_died():
+    late = [send(2, "v"), send(2, "w"), receive(2, *GOT, "w"), receive(2, *GOT, "v")]
+    assert violations(history(*late), CAPACITIES) != []
+    assert violations(history(*late, receive(2, UNKNOWN)), CAPACITIES) == []
