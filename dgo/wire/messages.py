@@ -72,7 +72,7 @@ class Msg(IntEnum):
     OP = 30  # operation number, object, operation, arguments
     DONE = 31  # operation number, frozen result, ok
     FAILED = 32  # operation number, error name, text
-    HAND = 33  # operation number, frozen value (must be answered by TAKEN)
+    HAND = 33  # operation number, frozen value (must be answered by TAKEN or RETURN)
     TAKEN = 34  # operation number
     CANCEL = 35  # operation number
     OUTCOME = 46  # operation number, ending, frozen

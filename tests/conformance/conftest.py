@@ -26,6 +26,7 @@ from . import places
 SEEDS = (1, 7, 42)
 RUNTIMES = ("driver", "goroutine", *(f"memory-{seed}" for seed in SEEDS))
 TEST_SECONDS = 60
+SLOW_TEST_SECONDS = 300
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
@@ -39,14 +40,15 @@ def eventually(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _bounded() -> Iterator[None]:
+def _bounded(request: pytest.FixtureRequest) -> Iterator[None]:
     """A blocked call in the main thread is interruptible by signals: a hang becomes this test's failure."""
+    seconds = SLOW_TEST_SECONDS if request.node.get_closest_marker("slow") else TEST_SECONDS
 
     def give_up(_signum: int, _frame: FrameType | None) -> None:
-        pytest.fail(f"the test did not end within {TEST_SECONDS} s")
+        pytest.fail(f"the test did not end within {seconds} s")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, TEST_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
@@ -89,6 +91,21 @@ def everywhere(request: pytest.FixtureRequest) -> Callable[..., Any]:
 def home(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Returns ``make(capacity)``: a channel made by the body itself, or by a goroutine somewhere else."""
     return places.here if request.param == "here" else places.away
+
+
+@pytest.fixture(params=places.MIXTURES)
+def homes(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
+    """Returns ``make(*capacities)``: channels for one select, with one of the mixtures of homes."""
+    return places.MIXTURES[request.param]
+
+
+@pytest.fixture(params=SEEDS)
+def simulated(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Returns ``run(body, *args)`` of a simulated cluster: there a body can wait until all else is at rest."""
+    from dgo.testing import LocalCluster
+
+    with LocalCluster(nodes=3, seed=request.param) as nodes:
+        yield nodes.run
 
 
 @pytest.fixture

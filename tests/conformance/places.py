@@ -27,6 +27,63 @@ def away(capacity: int = 0) -> Any:
     return elsewhere(_make, capacity).result(timeout=LIMIT)
 
 
+def _make_all(capacities: tuple[int, ...]) -> list[Any]:
+    return [dgo.Chan(capacity) for capacity in capacities]
+
+
+def _make_and_stay(capacity: int, back: Any, gate: Any) -> None:
+    back.send((dgo.Chan(capacity), dgo.current().worker), timeout=LIMIT)
+    gate.recv_ok(timeout=LIMIT)
+
+
+def all_here(*capacities: int) -> list[Any]:
+    """Returns channels that the calling body made itself."""
+    return _make_all(capacities)
+
+
+def all_away(*capacities: int) -> list[Any]:
+    """Returns channels that one goroutine made which the coordinator has placed: one home for all."""
+    return elsewhere(_make_all, capacities).result(timeout=LIMIT)
+
+
+def here_and_away(*capacities: int) -> list[Any]:
+    """Returns channels with the homes here, away, here, away, ..."""
+    return [(away if position % 2 else here)(capacity) for position, capacity in enumerate(capacities)]
+
+
+def apart(*capacities: int) -> list[Any]:
+    """Returns channels made by goroutines of the workers, neighbours always by different workers."""
+    channels: list[Any] = []
+    back, gate = dgo.Chan(), dgo.Chan()
+    last = ""
+    makers = []  # each stays until all is done: the coordinator counts it and turns to the other workers
+    for capacity in capacities:
+        for _ in range(20):
+            makers.append(elsewhere(_make_and_stay, capacity, back, gate))
+            ch, worker = back.recv(timeout=LIMIT)
+            if worker != last:
+                break
+        assert worker != last, f"every goroutine was placed on {worker}"
+        channels.append(ch)
+        last = worker
+    gate.close()
+    for maker in makers:
+        maker.result(timeout=LIMIT)
+    return channels
+
+
+#: Every mixture of homes for the channels of one select, by name.
+MIXTURES = {"all here": all_here, "all away": all_away, "here and away": here_and_away, "apart": apart}
+
+
+def come_to_rest() -> None:
+    """In a simulation: lets (virtual) time pass until every other goroutine has ended or waits."""
+    try:
+        dgo.Chan().recv(timeout=1)
+    except dgo.Timeout:
+        return
+
+
 def elsewhere(fn: Callable[..., Any], *args: Any) -> Any:
     """Spawns a goroutine on a process of the coordinator's choice, not on the caller's own by habit."""
     return dgo.go.options(spread=True)(fn, *args)
@@ -111,3 +168,51 @@ def come_true(condition: Callable[[], bool]) -> None:
         except dgo.Timeout:
             pass
     raise AssertionError("it did not come true")
+
+
+def empty(ch: Any) -> bool:
+    """Whether nothing can be received: no value is stored and no sender waits."""
+    try:
+        ch.recv_nowait()
+    except dgo.WouldBlock:
+        return True
+    return False
+
+
+def full(ch: Any) -> bool:
+    """Whether nothing can be sent: no slot is free and no receiver waits."""
+    try:
+        ch.send_nowait("nobody should get this")
+    except dgo.WouldBlock:
+        return True
+    return False
+
+
+def stored(ch: Any) -> list[Any]:
+    """Receives all that can be received without waiting."""
+    got = []
+    while True:
+        try:
+            got.append(ch.recv_nowait())
+        except dgo.WouldBlock:
+            return got
+
+
+def parts(selected: Any) -> tuple[int, Any, bool]:
+    """``(index, value, ok)`` of a select's result."""
+    return selected.index, selected.value, selected.ok
+
+
+def chosen(*cases: Any) -> tuple[int, Any, bool]:
+    """Selects among the cases and returns ``(index, value, ok)``; a failure if it takes too long."""
+    return parts(dgo.select(*cases, timeout=LIMIT))
+
+
+def select_receive(*channels: Any) -> tuple[int, Any, bool]:
+    """Selects over a receive of each channel; made for goroutines."""
+    return chosen(*[dgo.recv(ch) for ch in channels])
+
+
+def select_send(value: Any, *channels: Any) -> int:
+    """Selects over a send of the value to each channel and returns the index; made for goroutines."""
+    return chosen(*[dgo.send(ch, value) for ch in channels])[0]

@@ -10,22 +10,7 @@ import pytest
 
 import dgo
 
-from .conftest import SEEDS
-from .places import LIMIT, away, drain, elsewhere, here, outcome_of_send, take
-
-
-def come_to_rest():
-    """Lets (virtual) time pass until every other goroutine has ended or waits."""
-    with pytest.raises(dgo.Timeout):
-        dgo.Chan().recv(timeout=1)
-
-
-@pytest.fixture(params=SEEDS)
-def simulated(request):
-    from dgo.testing import LocalCluster
-
-    with LocalCluster(nodes=3, seed=request.param) as nodes:
-        yield nodes.run
+from .places import LIMIT, away, come_to_rest, drain, elsewhere, here, outcome_of_send, take
 
 
 @pytest.fixture(params=[here, away])
