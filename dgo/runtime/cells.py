@@ -1,7 +1,7 @@
 """Atomic and Map for other processes: operations that may need users' equality, hash and arithmetic.
 
 Frozen values that are opaque (``Payload``) have to be thawed before they can be compared, hashed or added, and
-that runs users' code. So it is done in a flow of control of its own (``host.later``), without the node's lock;
+that runs users' code. So it is done in a flow of control of its own (``host.aside``), without the node's lock;
 then the object is changed in one step, if what was looked at is still there.
 """
 
@@ -63,7 +63,7 @@ def _change_later(work_out: Callable[..., tuple[Any, Any]]) -> Callable[..., Non
     def run(node: Node, atomic: Atomic, ticket: Ticket, *args: Any) -> None:
         action = partial(change, node, atomic, work_out, *args)
         if any(type(part) is Payload for part in (atomic.value, *args)):
-            node.host.later(partial(_finish, node, ticket, action))
+            node.host.aside(partial(_finish, node, ticket, action))
         else:
             _finish(node, ticket, action)
 
@@ -100,7 +100,7 @@ def _keyed(method: Callable[..., tuple[Any, bool]]) -> Callable[..., None]:
     def run(node: Node, shared: Map, ticket: Ticket, frozen: Any, *values: Any) -> None:
         perform = partial(_with_key, node, shared, ticket, method, frozen, values)
         if type(frozen) is Payload:
-            node.host.later(perform)
+            node.host.aside(perform)
         else:
             perform()
 

@@ -101,6 +101,10 @@ class GreenletHost:
         """Runs ``action`` on a carrier."""
         self._queue.append(Action(action))
 
+    def aside(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` on a carrier: there is always another one."""
+        self._queue.append(Action(action))
+
     def runnable(self) -> bool:
         """True if the run queue holds something."""
         return bool(self._queue)

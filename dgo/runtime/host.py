@@ -32,6 +32,9 @@ class Host(Protocol):
     def later(self, action: Callable[[], object]) -> None:
         """Has ``action`` run soon, without the lock, where it may block."""
 
+    def aside(self, action: Callable[[], object]) -> None:
+        """As ``later``, for dgo's own work that others wait for: what the program blocks does not hold it up."""
+
     def yield_(self) -> None:
         """Lets others run first."""
 

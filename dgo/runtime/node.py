@@ -215,9 +215,9 @@ class Node:
                 interrupted: what it gave would otherwise be held by nobody.
         """
         if ticket.state != DONE:
-            self.check_open()
-            self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
             try:
+                self.check_open()
+                self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
                 self.host.park(ticket, timeout)
             except BaseException:
                 if undo is not None:

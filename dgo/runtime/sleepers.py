@@ -16,7 +16,7 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
-OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks"})
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})

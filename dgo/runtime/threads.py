@@ -50,7 +50,7 @@ class ThreadHost:
         self._acting = 0  # callbacks that have not ended (under the node's lock)
         self._thread: threading.Thread | None = None
         self._exit: tuple[int, Callable[[], object]] | None = None
-        self._actions: queue.SimpleQueue[Callable[[], object] | None] | None = None
+        self._actions: dict[str, queue.SimpleQueue[Callable[[], object] | None]] = {}
 
     # ---- waiting ---------------------------------------------------------------------------------
 
@@ -113,16 +113,24 @@ class ThreadHost:
             self.input.nudge()
 
     def later(self, action: Callable[[], object]) -> None:
-        """Runs ``action`` on the callback thread, which is started on first use."""
-        if self._actions is None:
-            self._actions = queue.SimpleQueue()
-            threading.Thread(target=self._run_actions, name="dgo-callbacks", daemon=True).start()
-        self._acting += 1
-        self._actions.put(action)
+        """Runs ``action`` on the callback thread."""
+        self._run_on("dgo-callbacks", action)
 
-    def _run_actions(self) -> None:
-        assert self._actions is not None
-        while (action := self._actions.get()) is not None:
+    def aside(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` on a thread that no callback of the program can block."""
+        self._run_on("dgo-aside", action)
+
+    def _run_on(self, name: str, action: Callable[[], object]) -> None:
+        """Runs ``action`` on the thread of this name, which is started on first use. Under the node's lock."""
+        actions = self._actions.get(name)
+        if actions is None:
+            actions = self._actions[name] = queue.SimpleQueue()
+            threading.Thread(target=self._run_actions, args=(actions,), name=name, daemon=True).start()
+        self._acting += 1
+        actions.put(action)
+
+    def _run_actions(self, actions: queue.SimpleQueue[Callable[[], object] | None]) -> None:
+        while (action := actions.get()) is not None:
             try:
                 action()
             except Exception:
@@ -177,8 +185,8 @@ class ThreadHost:
             self._exit = None
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(2)
-        if self._actions is not None:
-            self._actions.put(None)
+        for actions in self._actions.values():
+            actions.put(None)
 
     def _run(self) -> None:
         node = self.node

@@ -273,6 +273,16 @@ def test_a_map_shares_nothing_mutable(everywhere, make):
     everywhere(body, make)
 
 
+def test_a_callback_that_waits_does_not_hold_up_a_map_that_lives_in_the_driver(cluster):
+    shared, got = dgo.Map(), dgo.Chan(1)
+
+    def callback(goroutine):
+        got.send(elsewhere(shared.setdefault, Point(1), "stored").result(timeout=LIMIT))
+
+    dgo.go(int).add_done_callback(callback)
+    assert got.recv(timeout=LIMIT) == "stored"
+
+
 def test_a_range_is_of_the_moment_in_which_it_began(everywhere, make):
     def body(make):
         shared = make(dgo.Map)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import dgo
+from dgo.runtime import current
+from dgo.testing import LocalCluster
 
 from .places import LIMIT, NOTHING, build, build_away, come_true, elsewhere, take
 
@@ -319,3 +323,39 @@ def test_readers_are_not_told_that_a_writer_was_lost(everywhere, make):
         assert outcome_of_lock(rw) == "LockLost"
 
     everywhere(body, make)
+
+
+# ---- the driver's threads, and peers that say what is not so ---------------------------------------
+
+
+def test_threads_of_the_driver_exclude_each_other(cluster):
+    mutex, counts = dgo.Mutex(), [0]
+
+    def count():
+        for _ in range(300):
+            with mutex:
+                before = counts[0]
+                dgo.gosched()
+                counts[0] = before + 1
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert counts == [1200]
+
+
+@pytest.mark.parametrize("args", [[], [None], [[1, 2]], [["a", 0, 1]], [[0, 0, 1]], "driver"])
+def test_a_process_cannot_lock_in_the_name_of_another(args):
+    def forge(mutex, args):
+        node = current.get()
+        with node.lock:
+            node.remote.start(mutex._ref, "lock", [[mutex._ref.home, 0, 1]] if args == "driver" else args, None, None)
+        return mutex.statistics()
+
+    def body():
+        return elsewhere(forge, dgo.Mutex(), args).result(timeout=LIMIT)
+
+    with LocalCluster(nodes=2) as nodes:
+        assert nodes.run(body) == (None, 0)
