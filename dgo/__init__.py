@@ -62,7 +62,19 @@ if TYPE_CHECKING:
     from dgo.goroutines import gosched as gosched
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
+    from dgo.selection import DEFAULT as DEFAULT
+    from dgo.selection import Selected as Selected
+    from dgo.selection import recv as recv
+    from dgo.selection import select as select
+    from dgo.selection import send as send
+    from dgo.sync import Atomic as Atomic
+    from dgo.sync import Cond as Cond
     from dgo.sync import ErrGroup as ErrGroup
+    from dgo.sync import Map as Map
+    from dgo.sync import Mutex as Mutex
+    from dgo.sync import Once as Once
+    from dgo.sync import RWMutex as RWMutex
+    from dgo.sync import Semaphore as Semaphore
     from dgo.sync import SingleFlight as SingleFlight
     from dgo.sync import WaitGroup as WaitGroup
     from dgo.time import Ticker as Ticker
@@ -75,6 +87,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DEFAULT",
+    "Atomic",
     "AuthError",
     "Cancelled",
     "CancelledError",
@@ -83,6 +97,7 @@ __all__ = [
     "ChannelLost",
     "Cluster",
     "ClusterError",
+    "Cond",
     "Context",
     "ContextCancelled",
     "DeadlineExceeded",
@@ -91,9 +106,15 @@ __all__ = [
     "ErrGroup",
     "Goroutine",
     "LockLost",
+    "Map",
     "MisuseError",
+    "Mutex",
+    "Once",
+    "RWMutex",
     "RecvChan",
     "RemoteError",
+    "Selected",
+    "Semaphore",
     "SendChan",
     "SerializationError",
     "SingleFlight",
@@ -122,6 +143,9 @@ __all__ = [
     "map",
     "num_goroutine",
     "num_workers",
+    "recv",
+    "select",
+    "send",
     "shutdown",
     "sleep",
     "sync",
@@ -191,8 +215,22 @@ _HOMES = {
         "num_goroutine",
         "num_workers",
     ),
+    "dgo.selection": (
+        "DEFAULT",
+        "Selected",
+        "recv",
+        "select",
+        "send",
+    ),
     "dgo.sync": (
+        "Atomic",
+        "Cond",
         "ErrGroup",
+        "Map",
+        "Mutex",
+        "Once",
+        "RWMutex",
+        "Semaphore",
         "SingleFlight",
         "WaitGroup",
     ),

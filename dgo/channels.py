@@ -167,7 +167,7 @@ class _Sending(_Handle, Generic[T]):
             self._ask("close", [], "chan close")
             return
         with self._node.lock:
-            if not core.lent:
+            if not core.lent and core.match is None:
                 core.close()
                 return
         self._after_loans(close_channel, "chan close")
@@ -236,8 +236,8 @@ class _Receiving(_Handle, Generic[T]):
         else:
             with self._node.lock:
                 found = core.try_recv()
-                lent = core.lent
-            if found is None and lent:
+                sure = not (core.lent or core.senders or core.match)
+            if found is None and not sure:
                 ticket = self._after_loans(poll_channel, "chan receive")
                 found = ticket.result, ticket.ok
             if found is None:

@@ -1,15 +1,24 @@
 """Go's channel.
 
-Invariants (``check()`` asserts them):
+Invariants (``check()`` asserts them; 1 and 2 hold while no match is under way):
 
-1. A waiting receiver implies an empty buffer and no waiting sender.
+1. A waiting receiver implies an empty buffer and no waiting sender that it could meet. (A select that waits
+   at both ends does not meet itself; two that poll do not meet.)
 2. A waiting sender implies that no slot is free.
-3. ``len(buffer) + (handoffs that occupy a slot) <= capacity``.
-4. Waiting tickets are WAITING; senders of *tied* handoffs are HELD.
+3. ``len(buffer) + (handoffs that occupy a slot) + lent <= capacity``.
+4. Whoever stands in a queue waits; senders of *tied* handoffs are HELD and stand in none.
 5. A closed channel has no waiting sender, no lent slot, and no waiting receiver once it is drained.
+6. At most one match is under way, and while it is, nothing overtakes its parties: who has granted stays in
+   the queue until it is decided, and what others could tell apart (a close, an operation that does not wait)
+   comes after.
 
 Arrival order is the order of service. A receive from a full buffer and the promotion of the first waiting
 sender are one step.
+
+**Matches.** Whoever waits on this channel alone is served at once. The case of a select has to be asked
+first, for its select may be about to happen elsewhere: a :class:`Match` asks its parties one after the
+other, lowest order first, and is decided in one step when all have granted. That step is the moment of the
+communication. See ``dgo.core.select`` for the other side.
 
 **Handoffs.** A value given to another process is not gone: the home keeps it as a :class:`Handoff` until
 that process says that a goroutine has taken it. If the process dies first the value goes back to the head
@@ -26,14 +35,20 @@ counts as occupied.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from dgo.core.ticket import HELD, WAITING, Queue, Ticket
+from dgo.core.ticket import HELD, WAITING, Party, Queue, Ticket
 from dgo.errors import ChannelClosed
 
-__all__ = ["CLOSED_TEXT", "Channel", "Handoff"]
+if TYPE_CHECKING:
+    from dgo.core.select import Case
+
+__all__ = ["CLOSED_TEXT", "Channel", "Handoff", "Match"]
 
 CLOSED_TEXT = "the channel is closed"
+CLOSED_MEANWHILE = "the channel was closed while this send waited"
 
 
 class Handoff:
@@ -42,23 +57,64 @@ class Handoff:
     Attributes:
         channel: where it came from.
         value: the frozen value.
-        sender: the HELD ticket of its sender, or None when the value occupies a slot of the buffer.
+        sender: the HELD sender, or None when the value occupies a slot of the buffer.
     """
 
     __slots__ = ("channel", "sender", "value")
 
-    def __init__(self, channel: Channel, value: Any, sender: Ticket | None) -> None:
+    def __init__(self, channel: Channel, value: Any, sender: Party | None) -> None:
         self.channel = channel
         self.value = value
         self.sender = sender
+
+
+class Match:
+    """A communication of which at least one party is a select that has to be asked.
+
+    Attributes:
+        sender: None: a value of the buffer, or the news that the channel is closed.
+        receiver: None: a free slot, or the error that the channel is closed.
+        need: the parties that have to be asked, in that order.
+        granted: how many of them have granted; the next one is being asked.
+    """
+
+    __slots__ = ("channel", "granted", "need", "receiver", "sender")
+
+    def __init__(self, channel: Channel, sender: Party | None, receiver: Party | None) -> None:
+        self.channel = channel
+        self.sender = sender
+        self.receiver = receiver
+        # A wait for a grant is always for one of a higher order than those that are held: no circle is possible.
+        self.need: list[Case] = sorted(
+            (party for party in (sender, receiver) if party is not None and party.select is not None),
+            key=_order,
+        )
+        self.granted = 0
+
+    def weight(self, case: Case) -> int:
+        """Among how many ready cases of its select this one was chosen."""
+        return max(1, sum(map(self.channel.ready, case.select.on(self.channel))))
+
+    def grant(self) -> None:
+        """The select that is being asked grants."""
+        self.channel.granted(self)
+
+    def refuse(self) -> None:
+        """The select that is being asked has ended."""
+        self.channel.refused(self)
+
+
+def _order(party: Any) -> tuple[int, int]:
+    order: tuple[int, int] = party.select.order
+    return order
 
 
 class Channel:
     """The state of one channel, at its home. Values are opaque."""
 
     __slots__ = (
-        "__weakref__", "buffer", "capacity", "closed", "handed", "handoffs", "lent", "loan", "number",
-        "receivers", "senders",
+        "__weakref__", "buffer", "capacity", "closed", "deferred", "handed", "handoffs", "lent", "loan", "match",
+        "number", "receivers", "senders",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -71,6 +127,8 @@ class Channel:
         self.handed = 0  # how many of them occupy a slot of the buffer
         self.lent = 0
         self.loan: Any = None  # a Loan, once one was made
+        self.match: Match | None = None
+        self.deferred: deque[Callable[[], object]] | None = None  # what comes after the match
         self.closed = False
 
     # ---- operations that do not wait -------------------------------------------------------------
@@ -89,32 +147,35 @@ class Channel:
         receivers = self.receivers
         if receivers:
             ticket = next(iter(receivers))
-            if not ticket.remote:
+            if not ticket.remote and ticket.select is None and self.match is None:
                 del receivers[ticket]
                 ticket.complete(value)
                 return True
-            if not self._slot_free():
-                return False  # rendezvous with another process: only a ticket can wait for it
-            del receivers[ticket]
-            self._hand(ticket, value, None)
-            return True
-        if self._slot_free():
-            self.buffer.append(value)
-            return True
-        return False
+        if self.senders or not self.slot_free():
+            return False
+        self.buffer.append(value)
+        if receivers:
+            self.settle()
+        return True
 
     def try_recv(self) -> tuple[Any, bool] | None:
-        """Receives for a goroutine of this process if that is possible at once.
+        """Receives for a goroutine of this process if that is possible at once and nobody has to be asked.
 
         Returns:
-            ``(value, True)``; ``(None, False)`` if closed and drained; None if the receiver has to wait.
+            ``(value, True)``; ``(None, False)`` if closed and drained; else None.
         """
+        if self.match is not None:
+            return None
         if self.buffer:
             value = self.buffer.popleft()
-            self._fill()
+            if self.senders or self.handoffs:
+                self.settle()
             return value, True
         if self.senders:
-            sender, _ = self.senders.popitem(last=False)
+            sender = next(iter(self.senders))
+            if sender.select is not None:
+                return None
+            del self.senders[sender]
             value = sender.value
             sender.complete()
             return value, True
@@ -123,7 +184,7 @@ class Channel:
         return None
 
     def close(self) -> None:
-        """Closes: waiting receivers learn it, waiting senders fail.
+        """Closes: waiting receivers learn it, waiting senders fail. No match is under way and nothing is lent.
 
         Raises:
             ChannelClosed: the channel was closed already.
@@ -131,14 +192,16 @@ class Channel:
         if self.closed:
             raise ChannelClosed("close of a closed channel")
         assert not self.lent, "loans are called back before a close"
+        assert self.match is None, "a close comes after the match"
         self.closed = True
-        while self.senders:
-            sender, _ = self.senders.popitem(last=False)
-            sender.fail(ChannelClosed("the channel was closed while this send waited"))
-        self._wake_if_drained()
+        self.settle()
 
     def close_soon(self) -> None:
-        """Closes, now or as soon as that is possible; nothing if it is closed. For channels that only dgo closes."""
+        """Closes, now or after the match; nothing if it is closed. For channels that only dgo closes."""
+        if not self.closed:
+            self.when_settled(self._close_if_open)
+
+    def _close_if_open(self) -> None:
         if not self.closed:
             self.close()
 
@@ -161,12 +224,15 @@ class Channel:
 
     def queue_send(self, ticket: Ticket) -> None:
         """What follows on a ``try_send`` that returned False: the ticket waits."""
-        if self.receivers:  # the first one is in another process: meet it there
-            receiver, _ = self.receivers.popitem(last=False)
-            ticket.hold()
-            self._hand(receiver, ticket.value, ticket)
-        else:
-            ticket.enqueue(self.senders)
+        ticket.enqueue(self.senders)
+        if self.receivers:
+            self.settle()
+
+    def recv(self, ticket: Ticket) -> None:
+        """Receives for ``ticket``, here or in another process; completes it now or later."""
+        ticket.enqueue(self.receivers)
+        if self.buffer or self.senders or self.closed:
+            self.settle()
 
     def offer(self, ticket: Ticket, would_block: BaseException) -> None:
         """Sends ``ticket.value`` without waiting for a receiver to come: the ticket fails with ``would_block``.
@@ -174,51 +240,175 @@ class Channel:
         A receiver in another process that waits already has to be met there: that takes a moment, and if its
         process dies in that moment, nobody was waiting.
         """
-        try:
-            sent = self.try_send(ticket.value)
-        except ChannelClosed as error:
-            ticket.fail(error)
+        self.when_settled(partial(self._offer, ticket, would_block))
+
+    def _offer(self, ticket: Ticket, would_block: BaseException) -> None:
+        if ticket.state != WAITING:
             return
-        if sent:
-            ticket.complete()
-        elif self.receivers:
+        if self.closed:
+            ticket.fail(ChannelClosed(CLOSED_TEXT))
+            return
+        ticket.poll = True
+        ticket.enqueue(self.senders)
+        self.settle()
+        if ticket.state == HELD:
             ticket.doomed = would_block
-            self.queue_send(ticket)
         else:
-            ticket.fail(would_block)
+            self.when_settled(partial(_give_up, ticket, would_block))
 
     def poll(self, ticket: Ticket, would_block: BaseException) -> None:
         """Receives for ``ticket`` if that is possible at once; else the ticket fails with ``would_block``."""
-        if not self._serve(ticket):
-            ticket.fail(would_block)
+        self.when_settled(partial(self._poll, ticket, would_block))
 
-    def recv(self, ticket: Ticket) -> None:
-        """Receives for ``ticket``, here or in another process; completes it now or later."""
-        if not self._serve(ticket):
-            ticket.enqueue(self.receivers)
+    def _poll(self, ticket: Ticket, would_block: BaseException) -> None:
+        if ticket.state != WAITING:
+            return
+        ticket.poll = True
+        ticket.enqueue(self.receivers)
+        self.settle()
+        self.when_settled(partial(_give_up, ticket, would_block))
 
-    def _serve(self, ticket: Ticket) -> bool:
-        if not ticket.remote:
-            found = self.try_recv()
-            if found is None:
-                return False
-            ticket.complete(*found)
+    def ready(self, case: Case) -> bool:
+        """Whether the case of a select could be served now, as far as can be known without asking anybody."""
+        if case.sending:
+            return self.closed or self.slot_free() or any(_may_meet(case, receiver) for receiver in self.receivers)
+        if self.buffer or (self.closed and not self.handoffs):
             return True
-        if self.buffer:
-            self._hand(ticket, self.buffer.popleft(), None)
-        elif self.senders:
-            sender, _ = self.senders.popitem(last=False)
-            sender.hold()
-            self._hand(ticket, sender.value, sender)
-        elif self.closed and not self.handoffs:
-            ticket.complete(None, ok=False)
+        return any(_may_meet(sender, case) for sender in self.senders)
+
+    # ---- who is served next ----------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Serves whoever can be served, until nobody can be or a select has to be waited for."""
+        while self.match is None and self._step():
+            pass
+        deferred = self.deferred
+        if deferred:
+            while deferred and self.match is None:
+                deferred.popleft()()
+
+    def when_settled(self, action: Callable[[], object]) -> None:
+        """Has ``action`` called when no match is under way: now, or after it, in order."""
+        if self.match is None:
+            action()
+        else:
+            self.defer(action)
+
+    def defer(self, action: Callable[[], object]) -> None:
+        """Has ``action`` called at the end of the next ``settle`` after which no match is under way."""
+        if self.deferred is None:
+            self.deferred = deque()
+        self.deferred.append(action)
+
+    def _step(self) -> bool:
+        """Serves, or asks, those whose turn it is; False if there is nobody."""
+        receivers, senders = self.receivers, self.senders
+        free = self.slot_free()
+        if free and self.handoffs and len(self.handoffs) > self.handed:
+            self._untie()
+            return True
+        if senders and self.closed:
+            self._meet(next(iter(senders)), None)
+        elif receivers and (self.buffer or (self.closed and not self.handoffs)):
+            self._meet(None, next(iter(receivers)))
+        elif receivers and senders and (pair := self._pair()) is not None:
+            self._meet(*pair)
+        elif senders and free:
+            self._meet(next(iter(senders)), None)
         else:
             return False
         return True
 
+    def _pair(self) -> tuple[Party, Party] | None:
+        for sender in self.senders:
+            for receiver in self.receivers:
+                if _may_meet(sender, receiver):
+                    return sender, receiver
+        return None
+
+    def _meet(self, sender: Party | None, receiver: Party | None) -> None:
+        if (sender is None or sender.select is None) and (receiver is None or receiver.select is None):
+            self._serve(sender, receiver)
+            return
+        self.match = Match(self, sender, receiver)
+        self._ask(self.match)
+
+    def _ask(self, match: Match) -> None:
+        while match.granted < len(match.need):
+            case = match.need[match.granted]
+            if case.queue is None:  # it has left while others were asked
+                break
+            if not case.claim(match):
+                return  # the answer comes as ``granted`` or ``refused``
+            match.granted += 1
+        self.match = None
+        if self._possible(match):
+            self._serve(match.sender, match.receiver)
+        else:
+            _release(match.need[: match.granted], match)
+
+    def granted(self, match: Match) -> None:
+        """The select that was asked has granted, some time later."""
+        if self.match is match:
+            match.granted += 1
+            self._ask(match)
+            self.settle()
+
+    def refused(self, match: Match) -> None:
+        """The select that was asked has ended, or its process has died: its party is out of reach."""
+        if self.match is match:
+            self.match = None
+            match.need[match.granted].leave()
+            _release(match.need[: match.granted], match)
+            self.settle()
+
+    def _possible(self, match: Match) -> bool:
+        """Whether the match can still happen: parties may have given up, or died, while others were asked."""
+        sender, receiver = match.sender, match.receiver
+        if (sender is not None and sender.queue is not self.senders) or (
+            receiver is not None and receiver.queue is not self.receivers
+        ):
+            return False
+        if any(party.doomed is not None for party in match.need):
+            return False
+        if sender is None:
+            return bool(self.buffer) or (self.closed and not self.handoffs)
+        if receiver is None:
+            return self.closed or self.slot_free()
+        return not self.buffer  # a value that came back meanwhile is before the sender's
+
+    def _serve(self, sender: Party | None, receiver: Party | None) -> None:
+        """The communication happens."""
+        if receiver is None:
+            assert sender is not None
+            del self.senders[sender]
+            if self.closed:
+                sender.fail(ChannelClosed(CLOSED_MEANWHILE))
+            else:
+                self.buffer.append(sender.value)
+                sender.complete()
+            return
+        del self.receivers[receiver]
+        if sender is None and not self.buffer:
+            receiver.complete(None, ok=False)
+        elif receiver.remote:
+            if sender is None:
+                self._hand(receiver, self.buffer.popleft(), None)
+            else:
+                del self.senders[sender]
+                sender.hold()
+                self._hand(receiver, sender.value, sender)
+        elif sender is None:
+            receiver.complete(self.buffer.popleft())
+        else:
+            del self.senders[sender]
+            value = sender.value
+            sender.complete()
+            receiver.complete(value)
+
     # ---- values on their way to other processes --------------------------------------------------
 
-    def _hand(self, receiver: Ticket, value: Any, sender: Ticket | None) -> None:
+    def _hand(self, receiver: Party, value: Any, sender: Party | None) -> None:
         handoff = Handoff(self, value, sender)
         if self.handoffs is None:
             self.handoffs = OrderedDict()
@@ -235,8 +425,7 @@ class Channel:
             handoff.sender.complete()
         else:
             self.handed -= 1
-            self._fill()
-        self._wake_if_drained()
+        self.settle()
 
     def returned(self, handoffs: list[Handoff]) -> None:
         """The other process died before it took these values: they are first in line again."""
@@ -249,19 +438,25 @@ class Channel:
                 self.handed -= 1
                 self.buffer.appendleft(handoff.value)
             elif self.closed and handoff.sender.doomed is None:
-                handoff.sender.fail(ChannelClosed("the channel was closed while this send waited"))
+                handoff.sender.fail(ChannelClosed(CLOSED_MEANWHILE))
             else:
                 handoff.sender.release(self.senders)
-        while self.receivers and (self.buffer or self.senders):
-            receiver, _ = self.receivers.popitem(last=False)
-            self._serve(receiver)
-        self._wake_if_drained()
+        self.settle()
+
+    def _untie(self) -> None:
+        """A slot is free: the value on its way whose sender has waited longest gets it."""
+        assert self.handoffs is not None
+        handoff = next(handoff for handoff in self.handoffs if handoff.sender is not None)
+        sender, handoff.sender = handoff.sender, None
+        self.handed += 1
+        assert sender is not None
+        sender.complete()
 
     # ---- loans of free slots to senders in other processes ----------------------------------------
 
     def lend(self, wanted: int) -> int:
         """Lends up to ``wanted`` free slots; returns how many. They count as occupied until they come back."""
-        if self.closed or self.senders:
+        if self.closed or self.senders or self.match is not None:
             free = 0
         else:
             free = max(0, self.capacity - len(self.buffer) - self.handed - self.lent)
@@ -273,67 +468,61 @@ class Channel:
         """A value that was sent into a lent slot arrives: its send has completed long ago."""
         assert self.lent > 0
         self.lent -= 1
-        receivers = self.receivers
-        if receivers:
-            ticket, _ = receivers.popitem(last=False)
-            if ticket.remote:
-                self._hand(ticket, value, None)
-            else:
-                ticket.complete(value)
-                self._fill()
-        else:
-            self.buffer.append(value)
+        self.buffer.append(value)
+        if self.receivers:
+            self.settle()
 
     def give_back(self, count: int) -> None:
         """``count`` lent slots come back unused."""
         assert 0 <= count <= self.lent
         self.lent -= count
-        self._fill()
+        self.settle()
 
-    # ---- private steps ---------------------------------------------------------------------------
+    # ---- private ---------------------------------------------------------------------------------
 
-    def _slot_free(self) -> bool:
+    def slot_free(self) -> bool:
+        """Whether a value could be stored (if nobody waits to store one)."""
         return len(self.buffer) + self.handed + self.lent < self.capacity
-
-    def _fill(self) -> None:
-        """A slot became free: the earliest sender that waits gets it."""
-        if self.handoffs and len(self.handoffs) > self.handed:
-            for handoff in self.handoffs:
-                if not self._slot_free():
-                    return
-                if handoff.sender is not None:
-                    sender, handoff.sender = handoff.sender, None
-                    self.handed += 1
-                    sender.complete()
-        while self.senders and self._slot_free():
-            sender, _ = self.senders.popitem(last=False)
-            self.buffer.append(sender.value)
-            sender.complete()
-
-    def _wake_if_drained(self) -> None:
-        if self.closed and not self.buffer and not self.handoffs:
-            while self.receivers:
-                receiver, _ = self.receivers.popitem(last=False)
-                receiver.complete(None, ok=False)
 
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""
-        if self.receivers:
-            assert not self.buffer, "1: a receiver waits beside a full buffer"
-            assert not self.senders, "1: a receiver waits beside a sender"
-        if self.senders:
-            assert not self._slot_free(), "2: a sender waits beside a free slot"
+        if self.match is None:
+            assert not self.deferred, "6: something waits for a match that is over"
+            if self.receivers:
+                assert not self.buffer, "1: a receiver waits beside a full buffer"
+                assert self._pair() is None, "1: a receiver waits beside a sender"
+            if self.senders:
+                assert not self.slot_free(), "2: a sender waits beside a free slot"
+        else:
+            for case in self.match.need[: self.match.granted]:
+                assert case.queue is not None or case.doomed is not None, "6: who has granted, and lives, stays"
         assert len(self.buffer) + self.handed + self.lent <= self.capacity, "3: over capacity"
         slots = sum(1 for handoff in self.handoffs or () if handoff.sender is None)
         assert self.handed == slots, "3: the count of occupied slots"
         for queue in (self.senders, self.receivers):
-            for ticket in queue:
-                assert ticket.state == WAITING, "4: a queued ticket waits"
-                assert ticket.queue is queue, "4: a queued ticket knows its queue"
+            for party in queue:
+                assert party.state == WAITING, "4: whoever stands in a queue waits"
+                assert party.queue is queue, "4: whoever stands in a queue knows it"
         for handoff in self.handoffs or ():
             assert handoff.sender is None or handoff.sender.state == HELD, "4: a tied sender is held"
-        if self.closed:
+        if self.closed and self.match is None:
             assert not self.senders, "5: a sender waits on a closed channel"
             assert not self.lent, "5: a slot of a closed channel is lent"
             if not self.buffer and not self.handoffs:
                 assert not self.receivers, "5: a receiver waits on a drained channel"
+
+
+def _may_meet(sender: Party, receiver: Party) -> bool:
+    """A select does not meet itself; two that poll do not meet."""
+    select = sender.select
+    return (select is None or select is not receiver.select) and not (sender.poll and receiver.poll)
+
+
+def _release(cases: list[Case], match: Match) -> None:
+    for case in cases:
+        case.unclaim(match)
+
+
+def _give_up(ticket: Ticket, would_block: BaseException) -> None:
+    if ticket.state == WAITING:
+        ticket.cancel(would_block)

@@ -22,13 +22,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["DONE", "HELD", "WAITING", "Queue", "Ticket"]
+if TYPE_CHECKING:
+    from dgo.core.select import Case
+
+__all__ = ["DONE", "HELD", "WAITING", "Party", "Queue", "Ticket"]
 
 WAITING, HELD, DONE = 0, 1, 2
 
-Queue: TypeAlias = "OrderedDict[Ticket, None]"
+Party: TypeAlias = "Ticket | Case"  # whoever can stand in a queue
+Queue: TypeAlias = "OrderedDict[Any, None]"  # of parties; most objects have tickets only
 
 
 class Ticket:
@@ -42,11 +46,14 @@ class Ticket:
         owner: who waits: the goroutine's or thread's record (for the wait table and for lock ownership).
         wake: called once, when the ticket is DONE; None while its owner has not yet begun to wait.
         doomed: a cancel came while HELD; it takes effect on release.
+        poll: it does not wait: two that poll never meet.
+        select: None; the cases of a select (``dgo.core.select``), which stand in the same queues, have one.
     """
 
-    __slots__ = ("doomed", "error", "ok", "owner", "queue", "result", "state", "value", "wake")
+    __slots__ = ("doomed", "error", "ok", "owner", "poll", "queue", "result", "state", "value", "wake")
 
     remote = False
+    select = None
 
     def __init__(self, wake: Callable[[Ticket], object] | None, value: Any = None, owner: Any = None) -> None:
         self.state = WAITING
@@ -58,6 +65,7 @@ class Ticket:
         self.error: BaseException | None = None
         self.queue: Queue | None = None
         self.doomed: BaseException | None = None
+        self.poll = False
 
     def enqueue(self, queue: Queue) -> None:
         """Joins the end of ``queue``."""

@@ -23,6 +23,7 @@ from dgo.core.ticket import Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
 from dgo.runtime.carriers import Carrier
+from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
@@ -52,12 +53,14 @@ class Task:
         carrier: the greenlet that runs it, once started.
         line: what it has written of an unfinished line, for each stream.
         resources: what placement reserved for it.
+        holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
     """
 
     __slots__ = (
         "call",
         "cancelled",
         "carrier",
+        "holding",
         "job",
         "line",
         "name",
@@ -80,6 +83,7 @@ class Task:
         self.resources: dict[str, float] | None = None
         self.line: dict[int, str] | None = None
         self.cancelled: BaseException | None = None
+        self.holding: dict[Any, int] | None = None
 
     @property
     def id_text(self) -> str:
@@ -277,6 +281,8 @@ class Execution:
         for name, amount in (task.resources or {}).items():
             self._freed[name] = self._freed.get(name, 0.0) + amount
         node = self._node
+        if task.holding:
+            abandon_all(node, task)
         if task.record is not None:
             node.spawner.end(task.number, outcome)
             return

@@ -6,12 +6,14 @@ received, by ``HAND``; then the value stays here, as a handoff, until the other 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.channel import Channel, Handoff
 from dgo.core.goroutine import Goroutine, Outcome
-from dgo.core.ticket import DONE, Ticket
+from dgo.core.ticket import DONE, WAITING, Ticket
 from dgo.core.waitgroup import WaitGroup
 from dgo.errors import Cancelled, ChannelClosed, ChannelLost, SerializationError, WouldBlock
 from dgo.ids import object_name
@@ -26,6 +28,12 @@ __all__ = ["Homes", "close_channel", "measure_channel", "offer_value", "poll_cha
 
 def close_channel(channel: Channel, ticket: Ticket) -> None:
     """``Channel.close`` for a ticket."""
+    channel.when_settled(partial(_close, channel, ticket))
+
+
+def _close(channel: Channel, ticket: Ticket) -> None:
+    if ticket.state != WAITING:
+        return
     try:
         channel.close()
     except ChannelClosed as error:
@@ -119,11 +127,14 @@ class Homes:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.tickets: dict[tuple[int, int], RemoteTicket] = {}
+        self.tickets: dict[tuple[int, int], Ticket] = {}  # of operations and whole selects that wait
         self.handed: dict[tuple[int, int], Handoff] = {}
+        # A process may have dropped its handle on what it still holds (units of a semaphore).
+        self.used: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
         node.handle(Msg.OP, self._on_op)
         node.handle(Msg.CANCEL, self._on_cancel)
         node.handle(Msg.TAKEN, self._on_taken)
+        node.handle(Msg.RETURN, self._on_return)
 
     def _on_op(self, peer: int, frames: list[bytes], number: int, target: int, name: str, args: list[Any]) -> None:
         node = self._node
@@ -145,17 +156,20 @@ class Homes:
                 if name == "send" and ticket.state == DONE and ticket.error is None:
                     node.loans.sent(core, peer)
             else:
-                operation.run(core, ticket, *args)
+                operation.start(node, core, ticket, args)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
             self.tickets[peer, number] = ticket
+        if hasattr(core, "lost"):
+            self.used[core] = None
 
     def _answer(self, ticket: Ticket) -> None:
         assert isinstance(ticket, RemoteTicket)
         peer, number = ticket.origin, ticket.number
         self.tickets.pop((peer, number), None)
         node = self._node
+        node.host.soon()
         error = ticket.error
         if error is not None:
             node.links.post(peer, [Msg.FAILED, number, type(error).__name__, str(error)])
@@ -179,23 +193,26 @@ class Homes:
         if handoff is not None:
             handoff.channel.taken(handoff)
 
-    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+    def _on_return(self, peer: int, frames: list[bytes], number: int) -> None:
         handoff = self.handed.pop((peer, number), None)
         if handoff is not None:  # the value found nobody there any more
             handoff.channel.returned([handoff])
-            return
+
+    def _on_cancel(self, peer: int, frames: list[bytes], number: int) -> None:
+        # If a value is on its way already, that is the verdict: it is answered by TAKEN or RETURN.
         ticket = self.tickets.get((peer, number))
         if ticket is not None:
             ticket.cancel(Cancelled("the operation was withdrawn"))
 
     def lost(self, peer: int) -> None:
         """``peer`` is dead: its operations are withdrawn, the values it did not take come back."""
-        for key in [key for key in self.tickets if key[0] == peer]:
-            ticket = self.tickets.pop(key)
+        withdrawn = [self.tickets.pop(key) for key in [key for key in self.tickets if key[0] == peer]]
+        for ticket in withdrawn:  # all of them first: the leaving of one may complete another
             ticket.wake = _nobody
+        for ticket in withdrawn:
             if not ticket.cancel(Cancelled("its process died")):
                 ticket.doomed = Cancelled("its process died")
-        for core in self._node.values.exports.all():
+        for core in dict.fromkeys([*self._node.values.exports.all(), *self.used]):
             if isinstance(core, Channel):
                 self._node.loans.lost(core, peer)
             elif (lost := getattr(core, "lost", None)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.channel import Channel
@@ -40,28 +41,21 @@ class Loans:
             return
         loan = channel.loan
         if loan is None:
-            number = channel.number
-
-            def recall(holder: int) -> None:
-                self._node.links.post(holder, [Msg.RECALL, number])
-                self._node.host.soon()
-
-            loan = channel.loan = Loan(channel, recall)
+            loan = channel.loan = Loan(channel, partial(self._recall, channel.number))
         count = loan.sent(origin)
         if count:
             self._node.links.post(origin, [Msg.LEND, channel.number, count])
 
+    def _recall(self, number: int, holder: int) -> None:
+        self._node.links.post(holder, [Msg.RECALL, number])
+        self._node.host.soon()
+
     def when_returned(self, channel: Channel, operation: Any, ticket: Ticket, *args: Any) -> None:
         """Performs ``operation(channel, ticket, *args)`` once nothing is lent."""
-
-        def perform() -> None:
-            if ticket.state == WAITING:
-                operation(channel, ticket, *args)
-
         if channel.lent:
-            channel.loan.before(perform)
+            channel.loan.before(partial(_perform, operation, channel, ticket, args))
         else:
-            perform()
+            operation(channel, ticket, *args)
 
     def _channel(self, number: int) -> Channel | None:
         channel = self._node.values.exports.get(number)
@@ -118,3 +112,8 @@ class Loans:
             node.flush()
         else:
             node.host.soon()
+
+
+def _perform(operation: Any, channel: Channel, ticket: Ticket, args: tuple[Any, ...]) -> None:
+    if ticket.state == WAITING:  # not cancelled meanwhile
+        operation(channel, ticket, *args)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,13 +24,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dgo.core.goroutine import Ending, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.core.timers import Timer, Timers
-from dgo.errors import ClusterError
+from dgo.errors import Cancelled, ClusterError
 from dgo.ids import node_name
 from dgo.runtime.alarms import Alarms
 from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
-from dgo.runtime.remote import Remote
+from dgo.runtime.remote import PendingOperation, Remote
+from dgo.runtime.selects import Selects
 from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.values import Values
@@ -81,6 +83,7 @@ class Node:
         transport: Transport,
         host: Host,
         clock: Callable[[], float],
+        choices: random.Random | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.id = node_id
@@ -88,6 +91,7 @@ class Node:
         self.name = name
         self.host = host
         self.clock = clock
+        self.random = choices if choices is not None else random.Random()
         self.wall = wall
         self.lock = _thread.RLock()
         self.transport = transport
@@ -109,6 +113,7 @@ class Node:
         self.loans = Loans(self)
         self.homes = Homes(self)
         self.remote = Remote(self)
+        self.selects = Selects(self)
         self.spawner = Spawner(self)
         self.alarms = Alarms(self)
         self.sleepers = Sleepers(self)
@@ -191,18 +196,51 @@ class Node:
 
     # ---- waiting ---------------------------------------------------------------------------------
 
-    def wait(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Any:
-        """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock."""
+    def wait(
+        self,
+        ticket: Ticket,
+        kind: str,
+        target: Any,
+        timeout: float | None = None,
+        undo: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """Waits until ``ticket`` is DONE; returns its result or raises its error. Without the lock.
+
+        Args:
+            ticket: of the caller.
+            kind: of operation, for people.
+            target: the object.
+            timeout: seconds to wait at most.
+            undo: called with the result, under the lock, if the operation succeeds although the wait for it was
+                interrupted: what it gave would otherwise be held by nobody.
+        """
         if ticket.state != DONE:
             self.check_open()
             self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
             try:
                 self.host.park(ticket, timeout)
+            except BaseException:
+                if undo is not None:
+                    self._abandon(ticket, undo)
+                raise
             finally:
                 self.waits.pop(ticket, None)
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
+
+    def _abandon(self, ticket: Ticket, undo: Callable[[Any], object]) -> None:
+        """Nobody waits for ``ticket`` any more: withdraws it, or undoes it once it has succeeded."""
+        with self.lock:
+            if ticket.cancel(Cancelled("interrupted")):
+                return
+            if ticket.state != DONE:
+                assert isinstance(ticket, PendingOperation), "only its home can end it"
+                ticket.abandoned = True
+                ticket.undo = undo
+            elif ticket.error is None:
+                undo(ticket.result)
+            self.host.soon()
 
     def check_open(self) -> None:
         """Raises if the cluster was shut down or lost.
@@ -252,6 +290,7 @@ class Node:
         self.links.receive()
         self.links.forget(node)
         self.spawner.lost(node, cause)
+        self.selects.lost(node, cause)  # before the homes give what the dead had not taken to others
         self.homes.lost(node)
         self.remote.lost(node, cause)
         self.values.lost(node, cause)

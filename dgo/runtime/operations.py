@@ -9,7 +9,11 @@ its bases. Each kind of object registers its own (``register``), beside its hand
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from dgo.core.ticket import Ticket
+    from dgo.runtime.node import Node
 
 __all__ = ["Operation", "find", "register"]
 
@@ -21,11 +25,20 @@ class Operation(NamedTuple):
         run: ``run(core, ticket, *args)``, under the node's lock.
         frozen: the positions among ``args`` that hold frozen values (the others travel as plain data).
         whole: it could tell whether slots of a channel are lent, so it is done once nothing is.
+        with_node: it needs the node, to do a part of its work outside the lock: ``run(node, core, ticket, *args)``.
     """
 
     run: Callable[..., object]
     frozen: frozenset[int]
     whole: bool
+    with_node: bool
+
+    def start(self, node: Node, core: Any, ticket: Ticket, args: Iterable[Any]) -> None:
+        """Performs it."""
+        if self.with_node:
+            self.run(node, core, ticket, *args)
+        else:
+            self.run(core, ticket, *args)
 
 
 _OPERATIONS: dict[tuple[type, str], Operation] = {}
@@ -33,11 +46,17 @@ _FOUND: dict[tuple[type, str], Operation | None] = {}
 
 
 def register(
-    core: type, name: str, run: Callable[..., object], *, frozen: Iterable[int] = (), whole: bool = False
+    core: type,
+    name: str,
+    run: Callable[..., object],
+    *,
+    frozen: Iterable[int] = (),
+    whole: bool = False,
+    with_node: bool = False,
 ) -> None:
     """Adds an operation of objects of type ``core``."""
     assert (core, name) not in _OPERATIONS, (core, name)
-    _OPERATIONS[core, name] = Operation(run, frozenset(frozen), whole)
+    _OPERATIONS[core, name] = Operation(run, frozenset(frozen), whole, with_node)
     _FOUND.clear()
 
 

@@ -17,7 +17,7 @@ from dgo.wire.messages import Msg
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["PendingOperation", "Remote"]
+__all__ = ["PendingOperation", "Remote", "lost_error", "named_error"]
 
 
 class PendingOperation(Ticket):
@@ -25,9 +25,13 @@ class PendingOperation(Ticket):
 
     It ends by the home's answer or by the home's death. A cancel asks the home, whose answer (the
     cancellation, or that the operation had happened) is the verdict.
+
+    Attributes:
+        abandoned: nobody waits for it any more.
+        undo: if it succeeds all the same, this is called with its result.
     """
 
-    __slots__ = ("abandoned", "home", "number", "posted", "target")
+    __slots__ = ("abandoned", "home", "number", "posted", "target", "undo")
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class PendingOperation(Ticket):
         self.target = target
         self.posted = posted
         self.abandoned = False
+        self.undo: Callable[[Any], object] | None = None
 
     def cancel(self, error: BaseException) -> bool:
         """Asks the home to withdraw the operation; always False: the verdict comes later."""
@@ -75,15 +80,24 @@ class Remote:
         """
         if ref.lost is not None:
             raise lost_error(ref)
-        self._numbers += 1
-        number = self._numbers
-        links = self._node.links
-        ticket = PendingOperation(wake, owner, ref.home, number, ref.number, links.post)
-        self.pending[number] = ticket
-        links.post(ref.home, [Msg.OP, number, ref.number, operation, args])
+        ticket = self.add(ref.home, ref.number, wake, owner)
+        self._node.links.post(ref.home, [Msg.OP, ticket.number, ref.number, operation, args])
         return ticket
 
-    def _take(self, peer: int, number: int) -> PendingOperation | None:
+    def next_number(self) -> int:
+        """A number for an operation."""
+        self._numbers += 1
+        return self._numbers
+
+    def add(self, home: int, target: int, wake: Callable[[Ticket], object] | None, owner: Any) -> PendingOperation:
+        """A new operation that waits for its answer; the caller sends it."""
+        number = self.next_number()
+        ticket = PendingOperation(wake, owner, home, number, target, self._node.links.post)
+        self.pending[number] = ticket
+        return ticket
+
+    def take(self, peer: int, number: int) -> PendingOperation | None:
+        """The operation that ``peer`` answers; it waits no longer."""
         ticket = self.pending.get(number)
         if ticket is None or ticket.home != peer:
             return None
@@ -92,32 +106,34 @@ class Remote:
 
     def _on_done(self, peer: int, frames: list[bytes], number: int, wire: Any, ok: bool) -> None:
         value = self._node.values.read(wire, peer, frames)
-        ticket = self._take(peer, number)
+        ticket = self.take(peer, number)
         if ticket is not None:
             ticket.complete(value, ok)
+            if ticket.undo is not None:
+                ticket.undo(value)
 
     def _on_hand(self, peer: int, frames: list[bytes], number: int, wire: Any) -> None:
         value = self._node.values.read(wire, peer, frames)
-        ticket = self._take(peer, number)
+        ticket = self.take(peer, number)
         if ticket is None or ticket.abandoned:
-            self._node.links.post(peer, [Msg.CANCEL, number])  # nobody takes it: it goes back
+            self._node.links.post(peer, [Msg.RETURN, number])  # nobody takes it: it goes back
         else:
             self._node.links.post(peer, [Msg.TAKEN, number])
             ticket.complete(value, True)
 
     def _on_outcome(self, peer: int, frames: list[bytes], number: int, ending: int, wire: Any) -> None:
         outcome = Outcome(ending, self._node.read_outcome(ending, wire, peer, frames))
-        ticket = self._take(peer, number)
+        ticket = self.take(peer, number)
         if ticket is not None:
             ticket.complete(outcome, True)
 
     def _on_failed(self, peer: int, frames: list[bytes], number: int, name: str, text: str) -> None:
-        ticket = self._take(peer, number)
+        ticket = self.take(peer, number)
         if ticket is not None:
             if name == "Cancelled" and ticket.doomed is not None:
                 ticket.fail(ticket.doomed)
             else:
-                ticket.fail(_error(name, text))
+                ticket.fail(named_error(name, text))
 
     def lost(self, peer: int, cause: str) -> None:
         """``peer`` is dead: nothing that was asked of it will be answered."""
@@ -140,7 +156,8 @@ def lost_error(ref: Ref) -> ChannelLost:
     )
 
 
-def _error(name: str, text: str) -> BaseException:
+def named_error(name: str, text: str) -> BaseException:
+    """An error of dgo's, or a built-in one, by its name."""
     kind = getattr(errors, name, None) or getattr(builtins, name, None)
     if isinstance(kind, type) and issubclass(kind, BaseException):
         error: BaseException = kind(text)

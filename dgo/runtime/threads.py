@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dgo.core.select import Select
 from dgo.core.ticket import Ticket
 from dgo.errors import Cancelled, Timeout
 from dgo.runtime.remote import PendingOperation
@@ -81,7 +82,7 @@ class ThreadHost:
         except BaseException:  # a signal's exception: nobody waits any more
             with node.lock:
                 ticket.cancel(Cancelled("interrupted"))
-                if isinstance(ticket, PendingOperation):
+                if isinstance(ticket, (PendingOperation, Select)):
                     ticket.abandoned = True
             self.flush()
             raise
@@ -95,9 +96,10 @@ class ThreadHost:
                 self.input.nudge()
 
     def soon(self) -> None:
-        """Has the input thread flush soon."""
-        self._batching = True
-        self.input.nudge()
+        """Has the input thread flush soon (it does anyway after what it does itself)."""
+        if self._thread is not threading.current_thread():
+            self._batching = True
+            self.input.nudge()
 
     def timer_set(self) -> None:
         """Has the input thread look at the timers again, if it may sleep longer than until the next one.

@@ -21,7 +21,7 @@ from dgo.wire.snapshot.payload import pack
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["Values"]
+__all__ = ["Values", "refuse_large"]
 
 FRAME_LIMIT = 1 << 16  # pickles from this size on travel in a frame of their own
 INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1
@@ -45,6 +45,15 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return len(text) < FRAME_LIMIT
+
+
+def refuse_large(nbytes: int) -> None:
+    """Raises SerializationError for a buffer that no frame can carry."""
+    if nbytes >= MAX_FRAME:
+        raise SerializationError(
+            f"a value of {nbytes:,} bytes is larger than the limit of {MAX_FRAME:,} bytes for one buffer; "
+            "send it in parts"
+        )
 
 
 class Values:
@@ -102,11 +111,7 @@ class Values:
         if len(data) >= FRAME_LIMIT:
             frames.append(data)
         for frame in frames:
-            if len(frame) >= MAX_FRAME:
-                raise SerializationError(
-                    f"a value of {len(frame):,} bytes is larger than the limit of {MAX_FRAME:,} bytes for one "
-                    "buffer; send it in parts"
-                )
+            refuse_large(len(frame))
         first = len(link.buffers)
         link.buffers.extend(frames)
         pin = self._pin(payload.handles, peer, pin_for) if payload.handles and pinned else 0

@@ -80,7 +80,8 @@ class LocalCluster:
         role, name = ("driver", "driver") if index == 0 else ("worker", f"worker-{index}")
         address = f"memory://node-{index}"
         transport.bind(address)
-        node = Node(self._new_id(), role, name, transport, host, self.clock, self._wall)
+        choices = random.Random(f"{self.seed} {index}")
+        node = Node(self._new_id(), role, name, transport, host, self.clock, choices, self._wall)
         host.node = node
         if role == "worker":
             execution = Execution(node, host.ready)

@@ -80,6 +80,18 @@ class Msg(IntEnum):
     RECALL = 37  # object
     SEND_LENT = 38  # object, frozen value
     GIVE_BACK = 39  # object, slots, all of them
+    RETURN = 47  # operation number: nobody takes the value that was handed over, it goes back
+    # select (``dgo.core.select``): the process that selects <-> the homes of its channels
+    OFFER = 100  # number, you decide alone, has a default, [[index, object, sends, frozen value or None], ...]
+    ARMED = 101  # number: all cases are queued; the claims of those that are ready came before
+    CLAIM = 102  # claim, number, index, weight
+    GRANT = 103  # claim, frozen value that the case sends
+    REFUSE = 104  # claim: the select has ended
+    RELEASE = 105  # claim, number: nothing came of it
+    COMMIT = 106  # number, index, frozen value, ok, the value is handed over (must be answered by TAKEN or RETURN)
+    SPOILT = 107  # number, error name, text
+    WITHDRAW = 108  # number, say when nothing can come of it any more
+    WITHDRAWN = 109  # number
     # lifetime of shared objects
     JOIN = 40  # holder -> home: object
     JOINED = 41  # home -> holder: object, still there
@@ -141,6 +153,17 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.RECALL: (_INT,),
     Msg.SEND_LENT: (_INT, _ANY),
     Msg.GIVE_BACK: (_INT, _INT),
+    Msg.RETURN: (_INT,),
+    Msg.OFFER: (_INT, _BOOL, _BOOL, _LIST),
+    Msg.ARMED: (_INT,),
+    Msg.CLAIM: (_INT, _INT, _INT, _INT),
+    Msg.GRANT: (_INT, _ANY),
+    Msg.REFUSE: (_INT,),
+    Msg.RELEASE: (_INT, _INT),
+    Msg.COMMIT: (_INT, _INT, _ANY, _BOOL, _BOOL),
+    Msg.SPOILT: (_INT, _STR, _STR),
+    Msg.WITHDRAW: (_INT, _BOOL),
+    Msg.WITHDRAWN: (_INT,),
     Msg.JOIN: (_INT,),
     Msg.JOINED: (_INT, _BOOL),
     Msg.LEAVE: (_INT,),

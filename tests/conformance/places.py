@@ -89,3 +89,25 @@ class Unbuildable:
 
 class OddError(Exception):
     """An exception class of a user's module."""
+
+
+def build(kind: Callable[..., Any], *args: Any) -> Any:
+    """An object that lives where this runs."""
+    return kind(*args)
+
+
+def build_away(kind: Callable[..., Any], *args: Any) -> Any:
+    """An object that lives in another goroutine's process."""
+    return elsewhere(build, kind, *args).result(timeout=LIMIT)
+
+
+def come_true(condition: Callable[[], bool]) -> None:
+    """Looks again and again, letting others run (and virtual time pass) in between, until it is so."""
+    for _ in range(int(LIMIT / 0.01)):
+        if condition():
+            return
+        try:
+            dgo.Chan().recv(timeout=0.01)
+        except dgo.Timeout:
+            pass
+    raise AssertionError("it did not come true")

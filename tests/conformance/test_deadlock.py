@@ -31,6 +31,13 @@ def test_goroutines_that_wait_for_each_other_are_a_deadlock_and_the_message_list
         goroutine.result(timeout=30)
 
 
+def test_a_second_lock_of_a_mutex_by_its_holder_is_a_deadlock_and_the_message_tells_who_holds_it(cluster):
+    mutex, told = dgo.Mutex(), r"Mutex\.lock of Mutex\(.*, locked by a thread of .*, 1 waiting\)"
+    with mutex, pytest.raises(dgo.Deadlock, match=told):
+        mutex.lock()
+    assert mutex.try_lock(), "the wait that was given up has not taken it"
+
+
 def test_after_a_deadlock_the_program_can_go_on(cluster):
     ch = dgo.Chan(1)
     with pytest.raises(dgo.Deadlock):

@@ -1,0 +1,601 @@
+"""Go's select, over channels wherever they live.
+
+Each case of a select stands, as a :class:`Case`, in a queue of its channel at the channel's home. The home
+matches it like any waiter, but has to *claim* it first: its select may be about to happen elsewhere. One
+object is the only judge of whether a select has happened, its **agent**: a :class:`Select`. It lives at the
+home of the channels if all of them have the same one (then everything is decided there, in one step), else in
+the select's own process. A home that does not have the agent knows it as a :class:`Distant` select, and
+claims by message::
+
+    home -> agent   CLAIM                 agent -> home   OFFER, GRANT, REFUSE, WITHDRAW
+                    COMMIT or RELEASE
+                    ARMED, WITHDRAWN
+
+The agent::
+
+    ARMING ──every home has answered ARMED──> OPEN       claims that come meanwhile are queued; one of them is
+                                                         granted, chosen at random: near homes have no advantage
+    OPEN   ──claim──> HELD                               GRANT
+    HELD   ──claim──> HELD                               queued, never refused because it is busy
+    HELD   ──commit──> DONE                              REFUSE to all that are queued, WITHDRAW elsewhere
+    HELD   ──release──> HELD with the next queued claim, or OPEN, or DONE if a cancel came meanwhile
+    ARMING, OPEN ──cancel, loss of a home──> DONE
+    DONE   ──claim──> DONE                               REFUSE
+
+A select with ``default`` *polls*: once OPEN without a claim it withdraws its cases everywhere, and serves the
+claims that still come. When every home has confirmed, and nothing was granted, nothing was ready at the moment
+in which the last case had been queued: ``default`` is taken. A home confirms when no match can involve the
+case any more.
+
+(``Ticket.state`` is WAITING in ARMING and OPEN.)
+
+Invariants:
+
+1. A select ends once; it is granted to one claim at a time, and happens only by the claim that holds it.
+2. Once it has ended, none of its cases stands in a queue here, and every claim is refused.
+3. A claim is never refused by a select that has not ended. So with claims in ascending order of ``order``
+   (see ``Match``) nobody waits in a circle, and every claim is answered.
+
+Source: ordered offer and claim, after Knabe (1992) and Demaine (1998); ``tests/model`` visits every state
+of small programs that run these very classes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dgo.core.ticket import DONE, HELD, WAITING, Queue, Ticket
+
+if TYPE_CHECKING:
+    from dgo.core.channel import Channel, Match
+
+__all__ = ["DEFAULT", "AgentPort", "Case", "Claim", "Distant", "DistantClaim", "HomePort", "Judge", "Select"]
+
+DEFAULT = -1  # the index of a default that was taken
+HERE = 0  # in ``Select.arming``
+
+
+class Case:
+    """One case of a select at the home of its channel. Stands in the channel's queues beside tickets.
+
+    Attributes:
+        select: the agent, or what stands for it here.
+        index: the case's number in its select.
+        sending: whether it sends; else it receives.
+        value: what it sends (frozen).
+        tied: its value is on its way to another process.
+        leaving: it was withdrawn while it was tied.
+    """
+
+    __slots__ = ("channel", "index", "leaving", "queue", "select", "sending", "tied", "value")
+
+    def __init__(self, select: Judge, index: int, channel: Channel, sending: bool, value: Any = None) -> None:
+        self.select = select
+        self.index = index
+        self.channel = channel
+        self.sending = sending
+        self.value = value
+        self.queue: Queue | None = None
+        self.tied = False
+        self.leaving = False
+
+    @property
+    def poll(self) -> bool:
+        """Whether its select has a default."""
+        return self.select.poll
+
+    @property
+    def remote(self) -> bool:
+        """Whether a value for it goes to another process."""
+        return self.select.remote
+
+    @property
+    def doomed(self) -> BaseException | None:
+        """Why it must not happen any more, although its select has granted."""
+        return self.select.doomed
+
+    @property
+    def state(self) -> int:
+        """HELD while its value is on its way to another process."""
+        return HELD if self.tied else WAITING
+
+    def arm(self) -> None:
+        """Joins its channel's queue, and is served if that is possible."""
+        queue = self.channel.senders if self.sending else self.channel.receivers
+        self.queue = queue
+        queue[self] = None
+        self.channel.settle()
+
+    def claim(self, match: Match) -> bool:
+        """Asks the select; True if it grants at once, else the answer comes to ``match``."""
+        return self.select.claim(match, self)
+
+    def unclaim(self, match: Match) -> None:
+        """The match does not happen; the case waits on."""
+        self.select.unclaim(match)
+
+    def complete(self, result: Any = None, ok: bool = True) -> None:
+        """The communication has happened. The case has left its queue."""
+        self.queue = None
+        self.tied = False
+        self.select.commit(self.index, result, ok)
+
+    def fail(self, error: BaseException) -> None:
+        """The case ends with ``error``, and its select with it."""
+        self.queue = None
+        self.tied = False
+        self.select.spoil(self.index, error)
+
+    def hold(self) -> None:
+        """Its value is on its way to another process; its select stays HELD."""
+        self.queue = None
+        self.tied = True
+
+    def release(self, queue: Queue) -> None:
+        """Its value came back: it is first in ``queue`` again."""
+        self.tied = False
+        self.queue = queue
+        queue[self] = None
+        queue.move_to_end(self, last=False)
+        if self.leaving:
+            self.leaving = False
+            self.channel.defer(self.withdraw)
+        self.select.unclaim(None)
+
+    def leave(self) -> None:
+        """Leaves its queue, if it stands in one."""
+        if self.queue is not None:
+            del self.queue[self]
+            self.queue = None
+
+    def withdraw(self) -> None:
+        """Leaves because its select polls. No match of its channel is under way."""
+        if self.tied:
+            self.leaving = True
+            return
+        self.leave()
+        self.select.gone()
+
+    def __repr__(self) -> str:
+        return f"Case({self.index}, {'send' if self.sending else 'recv'} of {self.select!r})"
+
+
+class Judge(Protocol):
+    """What a case's select is to the case: the agent itself, or what stands for it."""
+
+    order: tuple[int, int]
+    poll: bool
+
+    @property
+    def remote(self) -> bool:
+        """Whether the goroutine that selects is in another process than the channel."""
+
+    @property
+    def doomed(self) -> BaseException | None:
+        """Why it must not happen any more."""
+
+    def on(self, channel: Channel) -> list[Case]:
+        """Its cases on one channel."""
+
+    def claim(self, match: Match, case: Case) -> bool:
+        """A match asks for it."""
+
+    def unclaim(self, match: Match | None) -> None:
+        """The match that held it does not happen. (None: the match had been decided, but its value came back.)"""
+
+    def commit(self, index: int, result: Any, ok: bool) -> None:
+        """The case ``index`` has happened."""
+
+    def spoil(self, index: int, error: BaseException) -> None:
+        """The case ``index`` happens with an error."""
+
+    def gone(self) -> None:
+        """One case has been withdrawn."""
+
+
+class Claim(Protocol):
+    """Who asks an agent: a match in this process, or one at a home elsewhere."""
+
+    def grant(self) -> None:
+        """The select is yours."""
+
+    def refuse(self) -> None:
+        """The select has ended."""
+
+
+# ---- the agent -----------------------------------------------------------------------------------
+
+
+class AgentPort(Protocol):
+    """How an agent speaks to the homes of its channels."""
+
+    def grant(self, home: int, match: int, value: Any) -> None:
+        """The select is held for the match; ``value`` is what the case sends."""
+
+    def refuse(self, home: int, match: int) -> None:
+        """The select has ended."""
+
+    def withdraw(self, home: int, number: int, confirm: bool) -> None:
+        """Forget the cases of the select; with ``confirm`` say when no match can involve them."""
+
+    def ended(self, number: int) -> None:
+        """The select has ended."""
+
+
+class DistantClaim:
+    """The claim of a home elsewhere."""
+
+    __slots__ = ("home", "match", "select", "value")
+
+    def __init__(self, select: Select, home: int, match: int, value: Any) -> None:
+        self.select = select
+        self.home = home
+        self.match = match
+        self.value = value
+
+    def grant(self) -> None:
+        """The select is held for it."""
+        assert self.select.port is not None
+        self.select.port.grant(self.home, self.match, self.value)
+
+    def refuse(self) -> None:
+        """The select has ended."""
+        assert self.select.port is not None
+        self.select.port.refuse(self.home, self.match)
+
+
+class Select(Ticket):
+    """A select, and the only judge of whether it has happened. Its result is ``(index, value)``.
+
+    Attributes:
+        order: unique in the cluster: its process and number.
+        cases: those on channels of this process.
+        homes: the other processes that have cases of it.
+        values: what its cases elsewhere send, by index.
+        arming: the homes that have not queued their cases yet; HERE stands for this process.
+        held: the claim that it is granted to.
+        left: withdrawals that were not confirmed yet; -1 before they begin.
+        port: speaks to the other homes; None without them.
+        pick: ``pick(weights)`` chooses among the claims that came while it was arming.
+        abandoned: nobody waits for it any more.
+    """
+
+    __slots__ = (
+        "abandoned", "arming", "cases", "claims", "held", "homes", "left", "order", "pick", "port", "values",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        wake: Callable[[Ticket], object] | None,
+        owner: Any,
+        order: tuple[int, int],
+        poll: bool,
+        port: AgentPort | None = None,
+        pick: Callable[[list[int]], int] | None = None,
+    ) -> None:
+        super().__init__(wake, owner=owner)
+        self.order = order
+        self.poll = poll
+        self.cases: list[Case] = []
+        self.homes: set[int] = set()
+        self.values: dict[int, Any] = {}
+        self.arming = {HERE}
+        self.held: Claim | None = None
+        self.claims: deque[tuple[Claim, int]] = deque()
+        self.left = -1
+        self.port = port
+        self.pick = pick
+        self.abandoned = False
+
+    # ---- arming ----------------------------------------------------------------------------------
+
+    def elsewhere(self, homes: set[int]) -> None:
+        """The cases at other homes were sent there; until all have answered no claim is granted."""
+        self.homes = homes
+        self.arming |= homes
+
+    def arm(self) -> None:
+        """Queues the cases of this process. Their order is random: of several on one channel the first is served."""
+        for case in self.cases:
+            if self.state == DONE:
+                return
+            case.arm()
+        self.armed(HERE)
+
+    def armed(self, home: int) -> None:
+        """A home has queued its cases; the claims of those that are ready have come before."""
+        if home not in self.arming:
+            return
+        self.arming.discard(home)
+        if self.arming or self.state != WAITING:
+            return
+        if self.claims:
+            assert self.pick is not None
+            self.claims.rotate(-self.pick([weight for _, weight in self.claims]))
+            self._next()
+        elif self.poll:
+            self._withdraw()
+
+    # ---- claims ----------------------------------------------------------------------------------
+
+    def on(self, channel: Channel) -> list[Case]:
+        """Its cases on one channel of this process."""
+        return [case for case in self.cases if case.channel is channel]
+
+    def claim(self, match: Match, case: Case) -> bool:
+        """A match in this process asks for it; True: granted."""
+        return self._claim(match, match.weight(case) if self.arming else 1)
+
+    def claimed(self, home: int, match: int, index: int, weight: int) -> None:
+        """A match at another home asks for it."""
+        claim = DistantClaim(self, home, match, self.values.get(index))
+        if self.state == DONE:
+            claim.refuse()
+        elif self._claim(claim, weight):
+            claim.grant()
+
+    def _claim(self, claim: Claim, weight: int) -> bool:
+        assert self.state != DONE, "2: a case of a select that has ended was claimed"
+        if self.state == WAITING and not self.arming:
+            self.state = HELD
+            self.held = claim
+            return True
+        self.claims.append((claim, weight))
+        return False
+
+    def _next(self) -> None:
+        """Grants the first of the queued claims."""
+        claim, _ = self.claims.popleft()
+        self.state = HELD
+        self.held = claim
+        claim.grant()
+
+    def unclaim(self, match: Match | None) -> None:
+        """The claim that held it, of this process, comes to nothing."""
+        if self.state == HELD and (match is None or self.held is match):
+            self._released()
+
+    def released(self, home: int, match: int) -> None:
+        """The claim of another home comes to nothing."""
+        held = self.held
+        if self.state == HELD and isinstance(held, DistantClaim) and (held.home, held.match) == (home, match):
+            self._released()
+
+    def _released(self) -> None:
+        self.state = WAITING
+        self.held = None
+        if self.doomed is not None:
+            self._end(None, error=self.doomed)
+        elif self.claims:
+            self._next()
+        elif self.poll and self.left < 0:
+            self._withdraw()
+        elif self.poll:
+            self._withdrawn()
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    def commit(self, index: int, result: Any, ok: bool) -> None:
+        """Case ``index`` has happened, at a channel of this process."""
+        self._end(None, index, result, ok)
+
+    def committed(self, home: int, index: int, result: Any, ok: bool) -> None:
+        """Case ``index`` has happened, at another home."""
+        self._end(home, index, result, ok)
+
+    def spoil(self, index: int, error: BaseException) -> None:
+        """Case ``index`` was chosen and fails, at a channel of this process."""
+        self._end(None, error=error)
+
+    def spoilt(self, home: int, error: BaseException) -> None:
+        """A case fails at another home: one that it chose, or one on a channel that does not exist any more."""
+        held = self.held
+        if isinstance(held, DistantClaim) and held.home == home:
+            self._end(home, error=error)
+        else:
+            self.cancel(error)
+
+    def _end(
+        self,
+        home: int | None,
+        index: int = DEFAULT,
+        result: Any = None,
+        ok: bool = True,
+        error: BaseException | None = None,
+    ) -> None:
+        """It ends; ``home`` is where it happened and knows."""
+        claims, self.claims = self.claims, deque()
+        self.held = None
+        for case in self.cases:
+            case.leave()
+        if error is not None:
+            self.fail(error)
+        else:
+            self.complete((index, result), ok)
+        if self.port is not None:
+            for other in sorted(self.homes):
+                if other != home:
+                    self.port.withdraw(other, self.order[1], False)
+            self.port.ended(self.order[1])
+        for claim, _ in claims:
+            claim.refuse()
+
+    def cancel(self, error: BaseException) -> bool:
+        """Ends it with ``error`` unless it is HELD: then the verdict comes later, by ``wake``."""
+        if self.state == WAITING:
+            self._end(None, error=error)
+            return True
+        if self.state == HELD and self.doomed is None:
+            self.doomed = error
+        return False
+
+    def lost(self, home: int, error: BaseException, unknown: BaseException) -> None:
+        """A home is dead: the select ends with ``error``; with ``unknown`` if it may have happened there."""
+        if self.state == DONE or home not in self.homes:
+            return
+        self.homes.discard(home)
+        self.claims = deque(
+            entry for entry in self.claims if not (isinstance(entry[0], DistantClaim) and entry[0].home == home)
+        )
+        held = self.held
+        if isinstance(held, DistantClaim) and held.home == home:
+            self._end(home, error=unknown)
+        else:
+            self.cancel(error)
+
+    # ---- default ---------------------------------------------------------------------------------
+
+    def _withdraw(self) -> None:
+        self.left = len(self.cases) + len(self.homes)
+        for home in sorted(self.homes):
+            assert self.port is not None
+            self.port.withdraw(home, self.order[1], True)
+        for case in self.cases:
+            case.channel.when_settled(case.withdraw)
+        self._withdrawn()
+
+    def gone(self) -> None:
+        """A case of this process, or all those of another home, can be served no more."""
+        self.left -= 1
+        self._withdrawn()
+
+    def _withdrawn(self) -> None:
+        if not self.left and self.state == WAITING:
+            self._end(None, DEFAULT, ok=False)
+
+    def check(self) -> None:
+        """Asserts the invariants at the head of this module."""
+        assert (self.held is not None) <= (self.state == HELD), "1: granted means HELD"
+        if self.state == DONE:
+            assert not self.claims, "2: a claim on a select that has ended was not answered"
+            assert all(case.queue is None for case in self.cases), "2: a case of a select that has ended waits"
+        if self.state == WAITING and not self.arming:
+            assert not self.claims, "3: an open select has a claim that it did not grant"
+
+
+# ---- what stands for an agent at a home ----------------------------------------------------------
+
+
+class HomePort(Protocol):
+    """How a home speaks to the agents of the selects that have cases there."""
+
+    def claim(self, select: Distant, match: Match, case: Case) -> None:
+        """Asks; the answer comes to ``match``."""
+
+    def release(self, select: Distant) -> None:
+        """The match that it has granted does not happen."""
+
+    def commit(self, select: Distant, index: int, result: Any, ok: bool) -> None:
+        """The case has happened."""
+
+    def spoil(self, select: Distant, index: int, error: BaseException) -> None:
+        """The case was chosen and fails."""
+
+    def withdrawn(self, select: Distant) -> None:
+        """No match can involve the cases any more."""
+
+
+class Distant:
+    """A select whose agent is elsewhere, at a home of some of its channels.
+
+    Attributes:
+        order: its agent's process and number.
+        cases: those at this home.
+        ended: it has happened here, or was withdrawn, or its process has died.
+        granted: the number of the claim that its agent has granted last.
+        doomed: why nothing of it can happen any more: its process has died.
+    """
+
+    __slots__ = ("cases", "doomed", "ended", "granted", "left", "order", "poll", "port")
+
+    remote = True
+
+    def __init__(self, order: tuple[int, int], poll: bool, port: HomePort) -> None:
+        self.order = order
+        self.poll = poll
+        self.port = port
+        self.cases: list[Case] = []
+        self.left = 0
+        self.ended = False
+        self.granted = 0
+        self.doomed: BaseException | None = None
+
+    def on(self, channel: Channel) -> list[Case]:
+        """Its cases on one channel."""
+        return [case for case in self.cases if case.channel is channel]
+
+    def arm(self) -> None:
+        """Queues its cases in the order in which they came, which its agent has shuffled."""
+        for case in self.cases:
+            if self.ended:
+                return
+            case.arm()
+
+    def claim(self, match: Match, case: Case) -> bool:
+        """Asks the agent by message."""
+        self.port.claim(self, match, case)
+        return False
+
+    def grant(self, claim: int, match: Match, value: Any) -> None:
+        """The agent grants the claim of that number; ``value`` is what the case sends."""
+        self.granted = claim
+        match.need[match.granted].value = value
+        match.grant()
+
+    def unclaim(self, match: Match | None) -> None:
+        """Tells the agent that the claim comes to nothing."""
+        if self.doomed is None:
+            self.port.release(self)
+        else:
+            self._leave()  # its process has died meanwhile
+
+    def commit(self, index: int, result: Any, ok: bool) -> None:
+        """It has happened here."""
+        self._leave()
+        self.port.commit(self, index, result, ok)
+
+    def spoil(self, index: int, error: BaseException) -> None:
+        """A case was chosen here and fails."""
+        self._leave()
+        self.port.spoil(self, index, error)
+
+    def withdraw(self, confirm: bool) -> None:
+        """The agent takes its cases back.
+
+        Without ``confirm`` it has ended: a match that involves it will be refused. With it, it is told when no
+        match can involve it.
+        """
+        if self.ended:
+            return
+        if not confirm:
+            self._leave()
+            return
+        self.left = len(self.cases)
+        for case in self.cases:
+            case.channel.when_settled(case.withdraw)
+
+    def gone(self) -> None:
+        """One case can be served no more."""
+        self.left -= 1
+        if not self.left and not self.ended:
+            self.ended = True
+            self.port.withdrawn(self)
+
+    def lost(self, error: BaseException) -> None:
+        """Its process has died: its cases go, and what it had granted does not happen."""
+        self.doomed = error
+        self._leave()
+        for case in self.cases:
+            match = case.channel.match
+            if match is not None and match.need[match.granted] is case:
+                match.refuse()
+
+    def _leave(self) -> None:
+        self.ended = True
+        for case in self.cases:
+            case.leave()
+
+    def __repr__(self) -> str:
+        return f"Distant({self.order})"

@@ -1,0 +1,150 @@
+"""Go's select: whichever of several channel operations can go on first."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from dgo.channels import Chan, RecvChan, SendChan
+from dgo.core.select import DEFAULT
+from dgo.runtime import current
+from dgo.runtime.node import Node
+from dgo.runtime.selects import Entry
+from dgo.runtime.values import refuse_large
+from dgo.wire.snapshot import ATOMS, Payload, freeze, thaw
+
+__all__ = ["DEFAULT", "Case", "Selected", "recv", "select", "send"]
+
+
+class Selected(NamedTuple):
+    """Which case of a select happened.
+
+    Attributes:
+        index: its position among the arguments; ``dgo.DEFAULT`` (-1) if none was ready.
+        value: what was received; None for a send, a default, and a closed channel.
+        ok: False if it received from a closed and drained channel, or nothing happened.
+    """
+
+    index: int  # type: ignore[assignment] # tuple's method of that name gives way to the contract's
+    value: Any
+    ok: bool
+
+
+class Case:
+    """One case of a select: what ``dgo.recv(ch)`` and ``dgo.send(ch, v)`` return."""
+
+    __slots__ = ("channel", "sending", "value")
+
+    def __init__(self, channel: Chan[Any] | SendChan[Any] | RecvChan[Any] | None, sending: bool, value: Any) -> None:
+        self.channel = channel
+        self.sending = sending
+        self.value = value
+
+    def __repr__(self) -> str:
+        if self.sending:
+            return f"send({self.channel!r}, {self.value!r:.40})"
+        return f"recv({self.channel!r})"
+
+
+def recv(ch: Chan[Any] | RecvChan[Any] | None) -> Case:
+    """The case "receive from ``ch``"; None is Go's nil channel, which is never ready.
+
+    Raises:
+        TypeError: you: ``ch`` is no channel that can receive.
+    """
+    if ch is not None and not isinstance(ch, (Chan, RecvChan)):
+        raise TypeError(f"dgo.recv() takes a channel that can receive, or None, not {ch!r:.80}")
+    return Case(ch, False, None)
+
+
+def send(ch: Chan[Any] | SendChan[Any] | None, value: Any) -> Case:
+    """The case "send ``value`` to ``ch``"; the value is copied when ``select`` is called.
+
+    Raises:
+        TypeError: you: ``ch`` is no channel that can send.
+    """
+    if ch is not None and not isinstance(ch, (Chan, SendChan)):
+        raise TypeError(f"dgo.send() takes a channel that can send, or None, not {ch!r:.80}")
+    return Case(ch, True, value)
+
+
+def select(*cases: Case, default: bool = False, timeout: float | None = None) -> Selected:
+    """Waits until one of the cases can happen, and has exactly that one happen, wherever the channels live.
+
+    If several are ready one of them is chosen at random, with equal chances. Without any case that can ever
+    be ready it blocks for ever.
+
+    Args:
+        cases: what ``dgo.recv(ch)`` and ``dgo.send(ch, v)`` return.
+        default: if no case is ready, return at once with ``index == dgo.DEFAULT``.
+        timeout: seconds to wait at most.
+
+    Returns:
+        ``Selected(index, value, ok)``. A receive from a closed channel is ready with ``(None, ok=False)``.
+
+    Raises:
+        ChannelClosed: a send on a closed channel was chosen; or its channel was closed meanwhile.
+        ChannelLost: the process in which one of the channels lived has died.
+        SerializationError: you: a value cannot travel (nothing has happened); or the value received cannot be
+            rebuilt here.
+        Timeout: the timeout ran out; nothing has happened.
+        TypeError: you: something is not a case.
+        ValueError: you: ``default`` together with ``timeout``.
+    """
+    if default and timeout is not None:
+        raise ValueError("dgo.select(): with default=True there is nothing to wait for, so no timeout")
+    entries: list[Entry] = []
+    node: Node | None = None
+    for index, case in enumerate(cases):
+        if not isinstance(case, Case):
+            raise TypeError(f"dgo.select() takes dgo.recv(ch) and dgo.send(ch, value), not {case!r:.80}")
+        channel = case.channel
+        if channel is not None:
+            node = channel._node
+            entries.append(Entry(index, channel._core, channel._ref, case.sending, _frozen(case)))
+    if node is None:
+        return _never(default, timeout)
+    with node.lock:
+        found = node.selects.at_once(entries, default)
+        if found is None:
+            node.check_open()
+            ticket = node.selects.start(entries, default, *node.host.waker())
+    if found is None:
+        found = (*node.wait(ticket, "select", _Over(cases), timeout), ticket.ok)
+    index, value, ok = found
+    if type(value) in ATOMS:
+        return Selected(index, value, ok)
+    return Selected(index, thaw(value, last=True), ok)
+
+
+def _frozen(case: Case) -> Any:
+    value = case.value
+    if not case.sending or type(value) in ATOMS:
+        return value
+    frozen = freeze(value, "the value sent")
+    if type(frozen) is Payload:
+        for part in (frozen.data, *frozen.buffers):
+            refuse_large(len(part))
+    return frozen
+
+
+def _never(default: bool, timeout: float | None) -> Selected:
+    """A select of which no case can ever be ready."""
+    if default:
+        return Selected(DEFAULT, None, False)
+    node = current.get()
+    with node.lock:
+        ticket = node.host.ticket()
+    node.wait(ticket, "select", "no channel", timeout)
+    raise AssertionError("nobody completes this ticket")
+
+
+class _Over:
+    """For people: what a select waits for."""
+
+    __slots__ = ("_cases",)
+
+    def __init__(self, cases: tuple[Case, ...]) -> None:
+        self._cases = cases
+
+    def __repr__(self) -> str:
+        return ", ".join(map(repr, self._cases))

@@ -1,0 +1,1 @@
+"""Every state of small programs, run by the product's own classes."""
