@@ -15,6 +15,7 @@ whoever wants to know waits on ``ctx.done()`` or asks ``ctx.err()``.
 from __future__ import annotations
 
 import datetime
+import math
 from types import TracebackType
 from typing import Any, ClassVar, cast
 
@@ -24,7 +25,7 @@ from dgo.core.context import Context as Core
 from dgo.core.goroutine import Outcome
 from dgo.errors import ChannelLost, ContextCancelled, DeadlineExceeded
 from dgo.runtime import contexts, current
-from dgo.runtime.durations import LONGEST_SECONDS, seconds_of
+from dgo.runtime.durations import LONGEST_SECONDS, bounded, seconds_of
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS
 from dgo.wire.snapshot import Compound, freeze, freeze_exception, thaw, thaw_exception
@@ -341,7 +342,8 @@ def with_deadline(parent: Context, when: datetime.datetime) -> Derived:
 
     Args:
         parent: what it is derived from.
-        when: a moment; without a time zone it is in local time.
+        when: a moment; without a time zone it is in local time. What is more than a hundred years away counts as
+            a hundred years away.
 
     Raises:
         TypeError: you: ``parent`` is no context, or ``when`` is no datetime.
@@ -349,8 +351,13 @@ def with_deadline(parent: Context, when: datetime.datetime) -> Derived:
     _check(parent)
     if not isinstance(when, datetime.datetime):
         raise TypeError(f"dgo.with_deadline() takes a datetime, not {when!r:.80}; for seconds use with_timeout()")
-    until = when.timestamp()
-    return _derive(parent, min(until - current.get().wall(), LONGEST_SECONDS), until)
+    now = current.get().wall()
+    try:
+        until = when.timestamp()
+    except (ValueError, OverflowError, OSError):  # the first and the last year in some time zones
+        until = math.inf if when.year > 1970 else -math.inf
+    seconds = bounded(until - now)
+    return _derive(parent, seconds, until if abs(seconds) < LONGEST_SECONDS else now + seconds)
 
 
 def with_value(parent: Context, key: Any, value: Any) -> Context:

@@ -98,9 +98,10 @@ class Timer(_Alarm):
             self._core = node.alarms.new(seconds)
 
     @property
-    def c(self) -> RecvChan[float] | None:
+    def c(self) -> RecvChan[float]:
         """The channel on which it sends; None for a timer of ``after_func``."""
-        return self._channel() if self._sends else None
+        # As with Go's C, the type does not say that: else every use of every timer would have to be checked.
+        return self._channel() if self._sends else cast("RecvChan[float]", None)
 
     def stop(self) -> bool:
         """Stops it; once this has returned, no value from before is received.
@@ -197,9 +198,7 @@ def after(seconds: float) -> RecvChan[float]:
         TypeError: you: ``seconds`` is no number.
         ValueError: you: ``seconds`` is NaN.
     """
-    channel = Timer(seconds).c
-    assert channel is not None
-    return channel
+    return Timer(seconds).c
 
 
 def tick(seconds: float) -> RecvChan[float] | None:

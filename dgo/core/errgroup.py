@@ -111,6 +111,10 @@ class ErrGroup:
         self.context.cancel(CANCELLED, None)
         ticket.complete(Outcome(Ending.RETURNED if self.error is None else Ending.RAISED, self.error))
 
+    def statistics(self) -> tuple[int, int | None, int, int]:
+        """Members that run, the limit, who waits to start one, who waits for the end."""
+        return self.count, self.limit, len(self.queue), len(self.waiters)
+
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""
         assert self.count == sum(self.members.values()), "1: the count of members"

@@ -83,6 +83,10 @@ class SingleFlight:
             ticket, _ = flight.waiters.popitem(last=False)
             ticket.complete(outcome)
 
+    def statistics(self) -> tuple[int, int]:
+        """Calls under way, and who waits for them."""
+        return len(self.flights), sum(len(flight.waiters) for flight in self.flights.values())
+
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""
         under_way = set(self.flights.values())

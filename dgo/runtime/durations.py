@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["LONGEST_SECONDS", "seconds_of"]
+__all__ = ["LONGEST_SECONDS", "bounded", "seconds_of"]
 
 LONGEST_SECONDS = 100 * 365.25 * 86400  # what is longer, infinity included, is this: no clock overflows
+
+
+def bounded(seconds: float) -> float:
+    """``seconds``, but a hundred years at most, into the future or the past."""
+    return max(-LONGEST_SECONDS, min(seconds, LONGEST_SECONDS))
 
 
 def seconds_of(value: Any, what: str) -> float:
@@ -29,4 +34,4 @@ def seconds_of(value: Any, what: str) -> float:
         seconds = math.inf if value > 0 else -math.inf
     if math.isnan(seconds):
         raise ValueError(f"{what} takes a number of seconds; NaN is none")
-    return min(seconds, LONGEST_SECONDS)
+    return bounded(seconds)

@@ -70,6 +70,7 @@ register(ErrGroup, "try_enter", _try_enter)
 register(ErrGroup, "leave", _leave)
 register(ErrGroup, "fail", _fail, frozen=[0])
 register(ErrGroup, "wait", ErrGroup.wait)
+register(ErrGroup, "statistics", lambda group, ticket: ticket.complete(group.statistics()))
 
 
 # ---- SingleFlight ----------------------------------------------------------------------------------
@@ -126,3 +127,4 @@ register(SingleFlight, "join", _join)
 register(SingleFlight, "finish", _finish, frozen=[1])
 register(SingleFlight, "abort", _abort, frozen=[1])
 register(SingleFlight, "forget", _forget)
+register(SingleFlight, "statistics", lambda flights, ticket: ticket.complete(flights.statistics()))

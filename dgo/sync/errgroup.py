@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ClassVar, ParamSpec, cast
+from typing import Any, ClassVar, NamedTuple, ParamSpec, cast
 
 from dgo import goroutines
 from dgo.context import Cancel, Context, background, with_cancel
@@ -16,12 +16,27 @@ from dgo.ids import object_name
 from dgo.runtime.groups import describe_lost_members
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS
-from dgo.runtime.undo import wait_or_undo
-from dgo.wire.snapshot import Compound, freeze_exception, thaw_exception
+from dgo.wire.snapshot import Compound, freeze_exception, thaw, thaw_exception
 
-__all__ = ["ErrGroup"]
+__all__ = ["ErrGroup", "ErrGroupStatistics"]
 
 P = ParamSpec("P")
+
+
+class ErrGroupStatistics(NamedTuple):
+    """An ErrGroup at one moment.
+
+    Attributes:
+        running: its goroutines that have not ended.
+        limit: how many may run at once; None: any number.
+        waiting_to_start: calls of ``go`` that wait for one of them to end.
+        waiting: calls of ``wait``.
+    """
+
+    running: int
+    limit: int | None
+    waiting_to_start: int
+    waiting: int
 
 
 class _ErrGroup(SharedObject):
@@ -33,13 +48,16 @@ class _ErrGroup(SharedObject):
 
     def enter(self) -> None:
         """Waits until a member may be started; it counts from then on."""
-        node = self._node
-        with node.lock:
-            ticket = self._begin("enter", ())
-        wait_or_undo(node, ticket, "ErrGroup.go", self, self._nobody_started)
+        self._do("enter", undo=self._nobody_started)
+
+    def try_enter(self) -> bool:
+        """Whether a member may be started; if so, it counts from now on."""
+        return bool(self._do("try_enter", undo=self._nobody_started).result)
 
     def _nobody_started(self, entered: Any) -> None:
-        self.leave(None)
+        """The wait was broken off, but the member counts. Under the node's lock."""
+        if entered:
+            self.leave(None)
 
     def ended(self, record: Record) -> None:
         """A member that this process started has ended. Under the node's lock."""
@@ -124,7 +142,7 @@ class ErrGroup(Compound):
     def try_go(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As ``go``, but starts nothing, and returns False, while ``limit`` goroutines run."""
         prepared = goroutines.prepare(fn, args, kwargs, None)
-        if not self._group._ask("try_enter"):
+        if not self._group.try_enter():
             return False
         self._start(prepared)
         return True
@@ -153,6 +171,10 @@ class ErrGroup(Compound):
         outcome = self._group._ask("wait", timeout=timeout)
         if outcome.value is not None:
             raise thaw_exception(outcome.value)
+
+    def statistics(self) -> ErrGroupStatistics:
+        """How many run and how many wait, at this moment."""
+        return ErrGroupStatistics(*thaw(self._group._ask("statistics")))  # type: ignore[misc] # four values, see the core
 
     def __enter__(self) -> ErrGroup:
         return self

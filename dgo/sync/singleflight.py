@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, ParamSpec, TypeVar, cast
 
 from dgo.core.goroutine import Ending, Outcome
 from dgo.core.singleflight import SingleFlight as Core
@@ -12,13 +12,24 @@ from dgo.runtime import current
 from dgo.runtime.groups import describe_lost_leader, key_form
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS
-from dgo.runtime.undo import wait_or_undo
 from dgo.wire.snapshot import freeze, freeze_exception, thaw, thaw_exception
 
-__all__ = ["SingleFlight"]
+__all__ = ["SingleFlight", "SingleFlightStatistics"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class SingleFlightStatistics(NamedTuple):
+    """A SingleFlight at one moment.
+
+    Attributes:
+        calls: calls under way.
+        waiting: callers that wait for one of them.
+    """
+
+    calls: int
+    waiting: int
 
 
 class SingleFlight(SharedObject):
@@ -60,11 +71,7 @@ class SingleFlight(SharedObject):
             SerializationError: key or result cannot travel; the message gives the way to the offending part.
             ChannelLost: the process in which this object lived has died.
         """
-        form = key_form(key, self._node)
-        node = self._node
-        with node.lock:
-            ticket = self._begin("join", (form,))
-        given = wait_or_undo(node, ticket, "SingleFlight.do", self, self._nobody_leads)
+        given = self._do("join", key_form(key, self._node), undo=self._nobody_leads).result
         if type(given) is Outcome:
             if given.ending == Ending.RETURNED:
                 return cast("T", thaw(given.value)), True
@@ -103,6 +110,10 @@ class SingleFlight(SharedObject):
     def forget(self, key: Any) -> None:
         """Makes the next ``do`` for ``key`` call its function, even while an earlier call goes on."""
         self._ask("forget", key_form(key, self._node))
+
+    def statistics(self) -> SingleFlightStatistics:
+        """How many calls are under way and how many callers wait, at this moment."""
+        return SingleFlightStatistics(*thaw(self._ask("statistics")))  # type: ignore[misc] # two values, see the core
 
     def __repr__(self) -> str:
         if self._core is None:

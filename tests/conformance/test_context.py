@@ -387,6 +387,19 @@ def test_a_deadline_is_told_as_it_was_given(everywhere):
     everywhere(body)
 
 
+def test_the_first_and_the_last_moments_are_possible(everywhere):
+    def body():
+        for zone in (None, datetime.UTC):
+            ctx, _ = dgo.with_deadline(dgo.background(), datetime.datetime.max.replace(tzinfo=zone))
+            assert lives(ctx)
+            assert ctx.deadline().year > 2100
+            ctx, _ = dgo.with_deadline(dgo.background(), datetime.datetime.min.replace(tzinfo=zone))
+            assert isinstance(ctx.err(), dgo.DeadlineExceeded)
+            assert ctx.deadline().year < 2000
+
+    everywhere(body)
+
+
 def test_a_context_without_a_deadline_says_none(everywhere, derive):
     def body(make):
         assert make()[0].deadline() is None

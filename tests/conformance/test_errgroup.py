@@ -6,7 +6,7 @@ import pytest
 
 import dgo
 
-from .places import LIMIT, NOTHING, elsewhere, take
+from .places import LIMIT, NOTHING, come_true, elsewhere, take
 
 
 def group_here(**options):
@@ -183,7 +183,7 @@ def test_no_more_than_the_limit_run_at_once(everywhere, make):
         group, running, gate = make(limit=2), dgo.Chan(10), dgo.Chan()
         starter = elsewhere(lambda: [group.go(work, running, gate) for _ in range(5)])
         take(running, 2)
-        dgo.sleep(NOTHING)
+        come_true(lambda: group.statistics() == (2, 2, 1, 0))
         assert len(running) == 0
         assert not starter.done()
         for _ in range(3):

@@ -6,7 +6,7 @@ import pytest
 
 import dgo
 
-from .places import LIMIT, NOTHING, elsewhere, take
+from .places import LIMIT, come_true, elsewhere
 
 
 def made_here():
@@ -36,18 +36,15 @@ def never():
     raise AssertionError("somebody else leads")
 
 
-def join(flights, key, ready):
+def join(flights, key):
     """Takes part in a flight that is under way."""
-    ready.send(None, timeout=LIMIT)
     return flights.do(key, never)
 
 
 def passengers(flights, key, count, take_part=join):
-    """Goroutines all over that wait for the flight of ``key``; returns when they have had time to join it."""
-    ready = dgo.Chan()
-    waiting = [elsewhere(take_part, flights, key, ready) for _ in range(count)]
-    take(ready, count)
-    dgo.sleep(4 * NOTHING)
+    """Goroutines all over that wait for the flight of ``key``."""
+    waiting = [elsewhere(take_part, flights, key) for _ in range(count)]
+    come_true(lambda: flights.statistics().waiting == count)
     return waiting
 
 
@@ -85,8 +82,8 @@ def test_the_call_is_made_by_the_goroutine_that_came_first(everywhere, make):
 
 
 def test_nobody_shares_the_result_itself(everywhere, make):
-    def change(flights, key, ready):
-        value, _ = join(flights, key, ready)
+    def change(flights, key):
+        value, _ = join(flights, key)
         value.append("mine")
         return value
 
@@ -243,5 +240,22 @@ def test_a_channel_can_be_the_result(everywhere, make):
         for g in (leader, *waiting):
             ([same], _) = g.result(timeout=LIMIT)
             assert same == ch
+
+    everywhere(body, make)
+
+
+def test_statistics_count_calls_and_callers(everywhere, make):
+    def body(make):
+        flights, calls, gate = make(), dgo.Chan(10), dgo.Chan()
+        assert flights.statistics() == (0, 0)
+        leader = elsewhere(flights.do, "key", call, calls, gate, 1)
+        calls.recv(timeout=LIMIT)
+        waiting = passengers(flights, "key", 2)
+        statistics = flights.statistics()
+        assert (statistics.calls, statistics.waiting) == (1, 2)
+        gate.close()
+        for g in (leader, *waiting):
+            g.result(timeout=LIMIT)
+        assert flights.statistics() == (0, 0)
 
     everywhere(body, make)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -319,3 +320,35 @@ def test_a_deadline_expires_in_every_process_at_about_the_same_time(simulation):
             assert abs(moment - now) < 0.1
 
     simulation.cluster.run(body)
+
+
+def test_nothing_is_left_of_contexts_timers_and_groups_that_were_dropped(simulation):
+    def use(parent, flights):
+        with dgo.with_timeout(dgo.with_value(parent, "key", [1]), 100) as ctx:
+            dgo.Timer(100)
+            dgo.Ticker(100).c  # noqa: B018 - it makes a handle
+            group = dgo.ErrGroup(ctx, limit=1)
+            for _ in range(3):
+                group.go(int)
+            spread(flights.do, "key", int).result()
+            group.wait()
+
+    def body():
+        parent, cancel = dgo.with_timeout(dgo.background(), 1000)
+        flights = dgo.SingleFlight()
+        for _ in range(10):
+            for goroutine in [spread(use, parent, flights) for _ in range(4)]:
+                goroutine.result()
+        assert not parent._state._core.watchers
+        assert not parent._state._core.children
+        cancel()
+
+    simulation.cluster.run(body)
+    gc.collect()
+    simulation.cluster.run(dgo.sleep, 1)
+    for node in simulation.cluster.nodes:
+        assert len(node.values.exports) == 0
+        assert not node.remote.pending
+        assert not node.homes.tickets
+        assert node.timers.next_deadline() is None
+        assert not node.alarms.dropped
