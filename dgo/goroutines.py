@@ -172,6 +172,28 @@ class Goroutine(Shared, Generic[T]):
             return False
         return isinstance(self._settled(None)[1], CancelledError)
 
+    def cancel(self) -> None:
+        """Asks the goroutine to end. Returns when the process that spawned it knows, without waiting for the end.
+
+        ``dgo.Cancelled`` is raised in the goroutine, once for each call: where it waits (for anything), at its
+        next blocking operation, or, if it computes, within some 10 ms. Its ``finally`` blocks run and may block.
+        One that has not started never does. Nothing happens to one that has ended.
+
+        Raises:
+            ChannelLost: the process that spawned it has died.
+        """
+        if self._outcome is not None:
+            return
+        node = self._node
+        with node.lock:
+            if self._core is not None:
+                self._core.cancel()
+                return
+            node.check_open()
+            assert self._ref is not None
+            ticket = node.remote.start(self._ref, "cancel", [], *node.host.waker())
+        node.wait(ticket, "goroutine", self)
+
     def add_done_callback(self, fn: Callable[[Goroutine[T]], object]) -> None:
         """Has ``fn(handle)`` called once it has ended (at once if it has); on a thread or goroutine of dgo's."""
         node = self._node

@@ -82,6 +82,7 @@ class LocalCluster:
         if role == "worker":
             execution = Execution(node, host.ready)
             execution.give_back = host.give_back
+            execution.unqueue = host.unqueue
             execution.ready_count = lambda: len(host.carriers.queue) + execution.running
             node.handle(Msg.JOB_END, _ignore)
         else:

@@ -51,6 +51,7 @@ class Worker:
         self._address = _announced(config, address)
         execution = Execution(node, host.ready)
         execution.give_back = host.give_back
+        execution.unqueue = host.unqueue
         execution.ready_count = lambda: len(host.carriers.queue) + execution.running
         self._output = WorkerOutput(node)
         node.spawner.report = self._report
