@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import weakref
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
 from dgo.core.goroutine import ENDED, Ending, Outcome
@@ -19,7 +20,17 @@ from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.runtime.spawner import SpawnOptions
 from dgo.wire.snapshot import Call, snapshot_call, thaw, thaw_exception
 
-__all__ = ["Current", "Go", "Goroutine", "go", "goexit", "gosched", "num_goroutine", "num_workers"]
+__all__ = [
+    "Current",
+    "Go",
+    "Goroutine",
+    "go",
+    "goexit",
+    "gosched",
+    "no_preempt",
+    "num_goroutine",
+    "num_workers",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -376,6 +387,33 @@ def gosched() -> None:
     """Lets other goroutines of this process run first."""
     node = current.get()
     node.host.yield_()
+
+
+class no_preempt:  # noqa: N801 - used like the functions beside it
+    """``with dgo.no_preempt():`` the goroutine is not switched out because of its computing, and not cancelled by it.
+
+    For a few steps during which other goroutines of this process must not run. What waits still lets them run,
+    and is cancelled as ever. May be nested. Without effect in the driver, whose threads dgo does not switch.
+    """
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task: Any = None
+
+    def __enter__(self) -> None:
+        node = current.peek()
+        task = node.host.current() if node is not None else None
+        if task is not None:
+            task.shielded += 1
+            self._task = task
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.shielded -= 1
 
 
 def goexit() -> None:

@@ -283,7 +283,7 @@ class Execution:
         """A goroutine that was cancelled is about to wait on ``ticket``."""
         cancellation = task.cancellation
         assert cancellation is not None
-        self._look(task, cancellation)
+        self.look(task)
         if cancellation.pending:
             self._offer(task, cancellation, ticket)
             if ticket.state == DONE:
@@ -299,10 +299,7 @@ class Execution:
     def take(self, task: Task) -> BaseException | None:
         """What is to be raised in the goroutine now, if anything."""
         cancellation = task.cancellation
-        if cancellation is None:
-            return None
-        self._look(task, cancellation)
-        if not cancellation.pending:
+        if cancellation is None or not cancellation.pending:
             return None
         error = cancellation.take(_cancelled(task))
         self._note(task, cancellation)
@@ -314,15 +311,16 @@ class Execution:
         else:
             self.stopping.discard(task)
 
-    def _look(self, task: Task, cancellation: Cancellation, certain: bool = True) -> None:
-        """In the goroutine's own stack: complains if it has caught a ``Cancelled`` and goes on."""
-        if cancellation.watched is not None and cancellation.went_on(sys.exc_info()[1], certain):
-            self._tell(task)
+    def look(self, task: Task, certain: bool = True) -> None:
+        """In the goroutine's own stack: complains if it has caught a ``Cancelled`` and goes on.
 
-    def ticked(self, task: Task) -> None:
-        """In the goroutine's own stack, which may have been interrupted anywhere."""
-        if task.cancellation is not None:
-            self._look(task, task.cancellation, certain=False)
+        Args:
+            task: the goroutine's.
+            certain: False if it may have been interrupted anywhere.
+        """
+        cancellation = task.cancellation
+        if cancellation is not None and cancellation.went_on(sys.exc_info()[1], certain):
+            self._tell(task)
 
     def _tell(self, task: Task) -> None:
         self.complain(
@@ -354,8 +352,8 @@ class Execution:
         finally:
             self.running -= 1
         with self._node.lock:
-            if task.cancellation is not None and outcome.ending == Ending.RETURNED:
-                self._look(task, task.cancellation)
+            if outcome.ending == Ending.RETURNED:
+                self.look(task)
             self._end(task, outcome)
 
     def _uncount(self, task: Task) -> None:

@@ -150,6 +150,7 @@ class GreenletHost:
             node = self.node
             assert node.execution is not None
             with node.lock:
+                node.execution.look(task)
                 error = node.execution.take(task)
             if error is not None:
                 raise error

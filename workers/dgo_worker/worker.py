@@ -43,7 +43,7 @@ class Worker:
         self._exit_code = 0
         transport = ZmqTransport()
         address = transport.bind(config["bind"])
-        host = HubHost(transport)
+        host = HubHost(transport, preempt=config.get("patch", True))
         node = Node(config["node"], "worker", config["name"], transport, host, time.monotonic)
         host.node = node
         self.node = node
@@ -69,7 +69,7 @@ class Worker:
             config.get("labels"),
             config.get("resources"),
         )
-        transport = self._host._transport
+        transport = self._host.transport
 
         def wait(seconds: float) -> None:
             deadline = time.monotonic() + seconds
