@@ -358,10 +358,13 @@ class Execution:
 
     def _uncount(self, task: Task) -> None:
         """It starts, or never will."""
-        if task.record is not None:
-            self.unstarted_local -= 1
-        else:
+        if task.record is None:
             self.unstarted -= 1
+            return
+        self.unstarted_local -= 1
+        spawner = self._node.spawner
+        if spawner.blocked:
+            spawner.some_started()
 
     def _call(self, task: Task) -> Outcome:
         call = task.call

@@ -137,23 +137,29 @@ class GreenletHost:
         if type(me) is not Carrier:
             return
         task = me.task
-        self.raise_pending(task)
+        if task.cancellation is not None:
+            self._look(task)
+            self.raise_pending(task)
         task.ticket = IN_QUEUE
         self._queue.append(task)
         self.carriers.park()
         task.ticket = None
-        self.raise_pending(task)
-
-    def raise_pending(self, task: Any) -> None:
-        """Raises ``Cancelled`` if the calling goroutine, whose task this is, has one to come."""
         if task.cancellation is not None:
-            node = self.node
-            assert node.execution is not None
-            with node.lock:
-                node.execution.look(task)
-                error = node.execution.take(task)
-            if error is not None:
-                raise error
+            self.raise_pending(task)
+
+    def _look(self, task: Task, certain: bool = True) -> None:
+        """In the stack of a goroutine that was cancelled: has it gone on in spite of that?"""
+        assert self.node.execution is not None
+        with self.node.lock:
+            self.node.execution.look(task, certain)
+
+    def raise_pending(self, task: Task) -> None:
+        """Raises ``Cancelled`` if the calling goroutine, whose task this is, has one to come."""
+        assert self.node.execution is not None
+        with self.node.lock:
+            error = self.node.execution.take(task)
+        if error is not None:
+            raise error
 
     # ---- running ---------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ class Spawner:
         self.crash = False
         self.spawned = 0
         self._unstarted = 0  # of those that were submitted
-        self._blocked: deque[Ticket] = deque()
+        self.blocked: deque[Ticket] = deque()  # those who wait to spawn more
         self._items: dict[int, list[Any]] = {}
         self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
         self._on_cancel = self._stop  # one object for all records
@@ -127,7 +127,7 @@ class Spawner:
         if waiting < WINDOW:
             return None
         ticket = self._node.host.ticket()
-        self._blocked.append(ticket)
+        self.blocked.append(ticket)
         return ticket
 
     def some_started(self) -> None:
@@ -135,8 +135,8 @@ class Spawner:
         execution = self._node.execution
         waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
         if waiting < WINDOW // 2:
-            while self._blocked:
-                ticket = self._blocked.popleft()
+            while self.blocked:
+                ticket = self.blocked.popleft()
                 if ticket.error is None:
                     ticket.complete()
 
@@ -178,7 +178,7 @@ class Spawner:
         """The coordinator had these, and has forgotten them: they were cancelled before they had a worker."""
         for number in numbers:
             self.end(number, Outcome(Ending.CANCELLED, None))
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     # ---- news ------------------------------------------------------------------------------------
@@ -205,14 +205,14 @@ class Spawner:
             if goroutine is not None and goroutine.state < STARTED:
                 goroutine.start(peer)
                 self._unstarted -= 1
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def _on_ended(self, peer: int, frames: list[bytes], ended: list[Any]) -> None:
         for number, ending, wire in ended:
             value = self._node.read_outcome(ending, wire, peer, frames)
             self.end(number, Outcome(ending, value))
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
@@ -286,7 +286,7 @@ class Spawner:
                 f"died ({cause}); it {started} and was not run again"
             )
             self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def abandon(self, error: BaseException) -> None:

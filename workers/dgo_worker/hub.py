@@ -26,7 +26,9 @@ Invariants:
 from __future__ import annotations
 
 import logging
+import math
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
@@ -51,7 +53,8 @@ __all__ = ["HubHost"]
 
 log = logging.getLogger("dgo.worker")
 
-TICK_SECONDS = 0.01  # of CPU time, after which the hub gets its turn
+TICK_SECONDS = 0.01  # of CPU time at most, after which the hub gets its turn
+CLOCK_MONOTONIC_COARSE = 6  # Linux's, which steps with the kernel's timer interrupt
 HOUSEKEEPING_SECONDS = 0.1
 
 # gevent's differs from greenlet to greenlet.
@@ -102,7 +105,8 @@ class HubHost(GreenletHost):
         self._wakeup.start(_nothing)
         self._housekeeping.start(self._keep_house)
         signal.signal(signal.SIGVTALRM, self._on_tick)
-        signal.setitimer(signal.ITIMER_VIRTUAL, TICK_SECONDS, TICK_SECONDS)
+        tick = tick_seconds()
+        signal.setitimer(signal.ITIMER_VIRTUAL, tick, tick)
         self._sysmon.start()
 
     def stop(self) -> None:
@@ -124,6 +128,7 @@ class HubHost(GreenletHost):
         if found == preemption.NO:
             return
         if task.cancellation is not None:
+            self._look(task, certain=False)
             self._cancel_here(task, found)
         if not self._preempt:
             return
@@ -137,13 +142,8 @@ class HubHost(GreenletHost):
 
     def _cancel_here(self, task: Task, found: int) -> None:
         """Raises what ``cancel()`` has asked for in the interrupted goroutine, if its stack allows it."""
-        execution = self.node.execution
-        assert execution is not None
-        with self.node.lock:
-            execution.look(task, certain=False)
-            error = execution.take(task) if found == preemption.RAISE else None
-        if error is not None:
-            raise error
+        if found == preemption.RAISE:
+            self.raise_pending(task)
 
     # ---- a turn of the loop ----------------------------------------------------------------------
 
@@ -319,6 +319,15 @@ class HubHost(GreenletHost):
             with self.node.lock:
                 ticket.cancel(Timeout(f"nothing happened within {timeout:g} s"))
             event.wait()
+
+
+def tick_seconds() -> float:
+    """The tick's length: a multiple of the kernel's.
+
+    With any other the ticks would be long and short in turn, and so would the turns of goroutines that compute.
+    """
+    kernel = time.clock_getres(CLOCK_MONOTONIC_COARSE)
+    return max(1, math.floor(TICK_SECONDS / kernel + 1e-6)) * kernel
 
 
 def _nobody_waits(ticket: Ticket) -> None:

@@ -117,13 +117,12 @@ class Sysmon:
         while self._is_late(turns):
             now = clock()
             try:
-                wait = self._step(turns)
-                if now >= keep_house_at:
-                    keep_house_at = now + HOUSEKEEPING_SECONDS
-                    node.housekeeping()
+                wait = self._step(turns, now >= keep_house_at)
             except Exception:
                 log.exception("an error while standing in for the worker's loop; it goes on")
                 wait = LATE_SECONDS
+            if now >= keep_house_at:
+                keep_house_at = now + HOUSEKEEPING_SECONDS
             if not reported and now - since > STALL_SECONDS:
                 reported = True
                 self._report(now - since)
@@ -131,7 +130,7 @@ class Sysmon:
                 self._poll.poll(wait * 1000)
         self._host.nudge()
 
-    def _step(self, turns: int) -> float:
+    def _step(self, turns: int, keep_house: bool) -> float:
         """Does what the hub would do now; returns how long to wait for input, at most."""
         host = self._host
         node = host.node
@@ -140,6 +139,8 @@ class Sysmon:
             if not self._is_late(turns):
                 return 0.0
             host.handle_input()
+            if keep_house:
+                node.housekeeping()
             node.flush()
             if transport.generation != self._generation:
                 self._register(transport.descriptors(), transport.generation)
