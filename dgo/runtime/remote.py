@@ -101,6 +101,8 @@ class Remote:
         ticket = self._take(peer, number)
         if ticket is None or ticket.abandoned:
             self._node.links.post(peer, [Msg.CANCEL, number])  # nobody takes it: it goes back
+        elif ticket.doomed is not None:  # our CANCEL reaches the home after it sent this, and fetches it back
+            ticket.fail(ticket.doomed)
         else:
             self._node.links.post(peer, [Msg.TAKEN, number])
             ticket.complete(value, True)
