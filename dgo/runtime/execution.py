@@ -190,6 +190,7 @@ class Execution:
                 node.spawner.resubmit(task.record, task.call, task.job)
             else:
                 self.unstarted -= 1
+                self._free(task)
                 call = task.call
                 payload = call.payload
                 if payload is not None:
@@ -413,8 +414,7 @@ class Execution:
             self.stopping.discard(task)
         if self.before_end is not None:
             self.before_end(task)
-        for name, amount in (task.resources or {}).items():
-            self._freed[name] = self._freed.get(name, 0.0) + amount
+        self._free(task)
         node = self._node
         if task.record is not None:
             node.spawner.end(task.number, outcome)
@@ -428,6 +428,11 @@ class Execution:
         ended.append([task.number, *written])
         if len(ended) >= REPORT_AT or node.links.link(task.spawner).buffers:
             self._report_to(task.spawner)
+
+    def _free(self, task: Task) -> None:
+        """The coordinator need not reserve its resources here any longer."""
+        for name, amount in (task.resources or {}).items():
+            self._freed[name] = self._freed.get(name, 0.0) + amount
 
     # ---- reports ---------------------------------------------------------------------------------
 

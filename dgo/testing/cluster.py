@@ -167,6 +167,7 @@ class LocalCluster:
         with node.lock:
             node.links.receive()
         self._ran += bool(node.host.carriers.queue)  # type: ignore[attr-defined] # it is a GreenletHost
+        node.host.carriers.tick = False  # type: ignore[attr-defined] # it is a GreenletHost
         node.host.carriers.pump()  # type: ignore[attr-defined] # it is a GreenletHost
         with node.lock:
             node.flush()
