@@ -192,7 +192,8 @@ def test_a_cancel_that_comes_too_late_for_one_operation_is_raised_in_the_next(se
         cluster.run(body)
 
 
-def test_one_that_is_given_back_and_finds_no_other_worker_is_dropped():
+@pytest.mark.parametrize("seed", range(10))
+def test_one_that_is_given_back_and_finds_no_other_worker_is_dropped(seed):
     def body():
         arrived = dgo.Chan(1)
 
@@ -209,10 +210,11 @@ def test_one_that_is_given_back_and_finds_no_other_worker_is_dropped():
         with worker.lock:
             worker.host.give_back(5)
         for handle in handles:
-            handle.cancel()  # it goes to a worker that has given them back
+            handle.cancel()  # the word goes to a worker that has given them back
+        for handle in handles:
             assert how_it_ended(handle) == "cancelled"
 
-    with dgo.testing.LocalCluster(nodes=2, seed=1) as cluster:
+    with dgo.testing.LocalCluster(nodes=2, seed=seed) as cluster:
         cluster.run(body)
         assert not cluster.coordinator.placement.waiting
 
