@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dgo.goroutines import go as go
     from dgo.goroutines import goexit as goexit
     from dgo.goroutines import gosched as gosched
+    from dgo.goroutines import no_preempt as no_preempt
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
     from dgo.selection import DEFAULT as DEFAULT
@@ -141,6 +142,7 @@ __all__ = [
     "init",
     "is_initialized",
     "map",
+    "no_preempt",
     "num_goroutine",
     "num_workers",
     "recv",
@@ -212,6 +214,7 @@ _HOMES = {
         "go",
         "goexit",
         "gosched",
+        "no_preempt",
         "num_goroutine",
         "num_workers",
     ),

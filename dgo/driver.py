@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from dgo.runtime import current
 from dgo.runtime.cpus import usable_cpus
 from dgo.runtime.joining import facts_of_this_process, join
 from dgo.runtime.modules import ProjectModules
-from dgo.runtime.node import Node
+from dgo.runtime.node import Node, complete_unless_done
 from dgo.runtime.output import DriverOutput
 from dgo.runtime.threads import ThreadHost
 from dgo.transport.zeromq import ZmqTransport
@@ -194,7 +195,7 @@ class Cluster:
             for worker in workers:
                 with node.lock:
                     ticket = node.host.ticket()
-                    node.ask(worker["node"], [Msg.FLUSH], ticket.complete)
+                    node.ask(worker["node"], [Msg.FLUSH], partial(complete_unless_done, ticket))
                 waiting.append(ticket)
             for ticket in waiting:
                 node.wait(ticket, "last output", None, max(0.0, deadline - time.monotonic()))

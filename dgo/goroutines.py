@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import weakref
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
 from dgo.core.goroutine import ENDED, Ending, Outcome
@@ -19,7 +20,17 @@ from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.runtime.spawner import SpawnOptions
 from dgo.wire.snapshot import Call, snapshot_call, thaw, thaw_exception
 
-__all__ = ["Current", "Go", "Goroutine", "go", "goexit", "gosched", "num_goroutine", "num_workers"]
+__all__ = [
+    "Current",
+    "Go",
+    "Goroutine",
+    "go",
+    "goexit",
+    "gosched",
+    "no_preempt",
+    "num_goroutine",
+    "num_workers",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -171,6 +182,28 @@ class Goroutine(Shared, Generic[T]):
         if not self.done():
             return False
         return isinstance(self._settled(None)[1], CancelledError)
+
+    def cancel(self) -> None:
+        """Asks the goroutine to end. Returns when the process that spawned it knows, without waiting for the end.
+
+        ``dgo.Cancelled`` is raised in the goroutine, once for each call: where it waits (for anything), at its
+        next blocking operation, or, if it computes, within some 10 ms. Its ``finally`` blocks run and may block.
+        One that has not started never does. Nothing happens to one that has ended.
+
+        Raises:
+            ChannelLost: the process that spawned it has died.
+        """
+        if self._outcome is not None:
+            return
+        node = self._node
+        with node.lock:
+            if self._core is not None:
+                self._core.cancel()
+                return
+            node.check_open()
+            assert self._ref is not None
+            ticket = node.remote.start(self._ref, "cancel", [], *node.host.waker())
+        node.wait(ticket, "goroutine", self)
 
     def add_done_callback(self, fn: Callable[[Goroutine[T]], object]) -> None:
         """Has ``fn(handle)`` called once it has ended (at once if it has); on a thread or goroutine of dgo's."""
@@ -361,6 +394,33 @@ def gosched() -> None:
     """Lets other goroutines of this process run first."""
     node = current.get()
     node.host.yield_()
+
+
+class no_preempt:  # noqa: N801 - used like the functions beside it
+    """``with dgo.no_preempt():`` the goroutine is not switched out because of its computing, and not cancelled by it.
+
+    For a few steps during which other goroutines of this process must not run. What waits still lets them run,
+    and is cancelled as ever. May be nested. Without effect in the driver, whose threads dgo does not switch.
+    """
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task: Any = None
+
+    def __enter__(self) -> None:
+        node = current.peek()
+        task = node.host.current() if node is not None else None
+        if task is not None:
+            task.shielded += 1
+            self._task = task
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.shielded -= 1
 
 
 def goexit() -> None:

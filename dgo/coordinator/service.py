@@ -77,6 +77,7 @@ class Coordinator:
             Msg.SUBMIT: self._on_submit,
             Msg.GIVEN: self._on_given,
             Msg.LOAD: self._on_load,
+            Msg.STOP: self._on_stop,
             Msg.ASLEEP: self._on_asleep,
             Msg.PROBED: self._on_probed,
         }
@@ -304,6 +305,25 @@ class Coordinator:
                 raise ProtocolError(f"not a goroutine: {error}") from error
             waiting.append(goroutine)
         return waiting
+
+    def _on_stop(self, peer: int, frames: list[bytes], worker: int, stops: list[Any]) -> None:
+        """Goroutines of ``peer`` are cancelled: those that wait here end here, a worker's are the worker's to end.
+
+        The word goes to the worker along the link of RUN, so it never overtakes the goroutine. If that worker
+        has given it back meanwhile, RETURNED is on its way to the spawner, who will ask again.
+        """
+        if worker:
+            if self.members.get(worker) is not None:
+                self.links.post(worker, [Msg.STOP, peer, stops])
+            return
+        try:
+            numbers = {int(number) for number, _ in stops}
+        except (TypeError, ValueError) as error:
+            raise ProtocolError(f"not cancellations: {error}") from error
+        origins = {goroutine.origin for goroutine in self.placement.waiting if goroutine.origin[0] == peer}
+        dropped = [number for origin in origins for number in self.placement.withdraw(origin, numbers)]
+        if dropped:
+            self.links.post(peer, [Msg.DROPPED, dropped])
 
     def _on_load(
         self,

@@ -11,8 +11,11 @@ A goroutine is SUBMITTED while it waits in its spawner or at the coordinator, PL
 worker, STARTED when that worker said so. When a worker dies, the goroutines PLACED or STARTED there have
 perhaps run and end as lost; those SUBMITTED have certainly not started and run elsewhere.
 
+``cancel`` ends nothing by itself: it is counted, and passed on to whoever has the goroutine. That is the news
+of the moment, which may be old: so who moves it asks ``cancels`` and passes it on again.
+
 Invariants: a goroutine ends exactly once; ``where`` is set exactly while it is PLACED or STARTED; nobody
-waits for one that has ended.
+waits for one that has ended; ``cancels`` does not change after the end.
 """
 
 from __future__ import annotations
@@ -60,13 +63,15 @@ class Goroutine:
         where: the worker that has it, while one has.
         held: what must be kept until it has ended (its arguments' handles).
         on_end: called once with this record, after the outcome is known and before waiters go on.
+        on_cancel: called with this record when ``cancels`` has grown.
+        cancels: how often ``cancel()`` was called before its end.
         asked: somebody asked how it ended (the panic rule of the contract).
         token: a weak reference to what all handles of this process share; dead when they are gone.
     """
 
     __slots__ = (
-        "__weakref__", "asked", "held", "job", "name", "number", "on_end", "outcome", "state", "token",
-        "waiters", "where",
+        "__weakref__", "asked", "cancels", "held", "job", "name", "number", "on_cancel", "on_end", "outcome",
+        "state", "token", "waiters", "where",
     )  # fmt: skip
 
     def __init__(self, number: int, name: str, held: Any = None, job: int = 0) -> None:
@@ -79,6 +84,8 @@ class Goroutine:
         self.outcome: Outcome | None = None
         self.waiters: Queue | None = None
         self.on_end: Callable[[Goroutine], object] | None = None
+        self.on_cancel: Callable[[Goroutine], object] | None = None
+        self.cancels = 0
         self.asked = False
         self.token: Callable[[], object] | None = None
 
@@ -100,6 +107,15 @@ class Goroutine:
             self.state = SUBMITTED
             self.where = None
 
+    def cancel(self) -> bool:
+        """Somebody wants it to end; returns False, and changes nothing, if it has."""
+        if self.state == ENDED:
+            return False
+        self.cancels += 1
+        if self.on_cancel is not None:
+            self.on_cancel(self)
+        return True
+
     def end(self, outcome: Outcome) -> bool:
         """It has ended; returns False, and changes nothing, if it had ended before."""
         if self.state == ENDED:
@@ -108,6 +124,7 @@ class Goroutine:
         self.where = None
         self.outcome = outcome
         self.held = None
+        self.on_cancel = None
         on_end, self.on_end = self.on_end, None
         try:
             if on_end is not None:

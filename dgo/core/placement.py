@@ -177,6 +177,18 @@ class Placement:
         self.waiting = deque(goroutine for goroutine in self.waiting if goroutine.origin != origin)
         return dropped
 
+    def withdraw(self, origin: Any, numbers: set[int]) -> list[int]:
+        """Forgets those of ``numbers`` from ``origin`` that no worker has (they are cancelled); returns them."""
+        kept: deque[Waiting] = deque()
+        withdrawn = []
+        for goroutine in self.waiting:
+            if goroutine.number in numbers and goroutine.origin == origin:
+                withdrawn.append(goroutine.number)
+            else:
+                kept.append(goroutine)
+        self.waiting = kept
+        return withdrawn
+
     def assign(self) -> list[Assignment]:
         """Takes from ``waiting`` what can be placed now; in order, but none waits for another's resources."""
         batches: dict[int, list[Waiting]] = {}

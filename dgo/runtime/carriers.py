@@ -15,6 +15,8 @@ Invariants:
    been made ready once since it parked.
 2. A carrier is the current greenlet, or holds a parked task, or is in ``idle``, or its task waits in gevent.
 3. ``pump`` runs only in the hub.
+4. Only the thread of the hub takes from the left of the queue. Any thread may append, and may remove a task
+   that has not started: so what was there a moment ago may be gone, but not a started task.
 """
 
 from __future__ import annotations
@@ -65,7 +67,11 @@ class Carriers:
         """Leaves the calling goroutine until it is made ready."""
         queue = self.queue
         if queue and not self.tick:
-            carrier = queue[0].carrier
+            try:
+                carrier = queue[0].carrier
+            except IndexError:  # another thread has taken it
+                self.hub.switch()
+                return
             if carrier is not None:
                 queue.popleft()
                 if carrier is not getcurrent():
@@ -80,7 +86,10 @@ class Carriers:
         """Runs what is ready, until nothing is or the tick comes. In the hub only."""
         queue = self.queue
         while queue and not self.tick:
-            carrier = queue[0].carrier
+            try:
+                carrier = queue[0].carrier
+            except IndexError:  # another thread has taken it
+                return
             if carrier is not None:
                 queue.popleft()
             elif self._idle:
@@ -99,7 +108,10 @@ class Carriers:
                 self._idle.append(me)
                 self.hub.switch()
                 continue
-            task = queue.popleft()
+            try:
+                task = queue.popleft()
+            except IndexError:  # another thread has taken it
+                continue
             carrier = task.carrier
             if carrier is None:
                 task.carrier = me
@@ -117,7 +129,18 @@ class Carriers:
 
     def unstarted(self) -> list[Any]:
         """The queued tasks that have not started, oldest first."""
-        return [task for task in self.queue if task.carrier is None]
+        return [task for task in list(self.queue) if task.carrier is None]  # a copy: others may append meanwhile
+
+    def remove(self, task: Runnable) -> bool:
+        """Takes a task that has not started out of the queue; False if it is not there (any more)."""
+        try:
+            self.queue.remove(task)
+        except ValueError:
+            return False
+        if task.carrier is not None:  # meanwhile it was started and made ready again
+            self.queue.append(task)
+            return False
+        return True
 
     def close(self) -> None:
         """Ends the idle carriers (those with a task are the caller's concern)."""

@@ -9,17 +9,23 @@ A :class:`Task` is a goroutine at the worker that runs it::
 Starts and ends are reported to the spawner in batches, when the worker has nothing else to do; the load is
 reported to the coordinator in the same moment. A task whose code or handles are not here yet waits outside
 the queue.
+
+**Cancellation** (the rules are in ``dgo.core.cancellation``). One that has not started ends at once. One that
+waits on a ticket has its ticket cancelled. Any other is in ``stopping`` until it has heard of it: at its next
+wait on a ticket, or from the host, which can interrupt goroutines that compute or wait for I/O.
 """
 
 from __future__ import annotations
 
 import contextvars
 import logging
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dgo.core.cancellation import Cancellation
 from dgo.core.goroutine import Ending, Goroutine, Outcome
-from dgo.core.ticket import Ticket
+from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
 from dgo.runtime.carriers import Carrier
@@ -31,11 +37,15 @@ from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["Execution", "GoroutineExit", "Task"]
+__all__ = ["IN_QUEUE", "Execution", "GoroutineExit", "Task"]
 
 log = logging.getLogger("dgo.execution")
 
 REPORT_AT = 256  # ends in one message
+
+
+IN_QUEUE = Ticket(None)  # stands for the wait of a goroutine that has let others run first
+IN_QUEUE.state = DONE
 
 
 class GoroutineExit(BaseException):
@@ -54,11 +64,16 @@ class Task:
         line: what it has written of an unfinished line, for each stream.
         resources: what placement reserved for it.
         holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
+        arrived: its handles are registered (only then is it queued).
+        ticket: what it waits on, or ``IN_QUEUE``; None if it computes, or waits outside dgo.
+        cancellation: the calls of ``cancel()``; None if there were none.
+        shielded: how many ``no_preempt()`` regions it is in.
     """
 
     __slots__ = (
+        "arrived",
         "call",
-        "cancelled",
+        "cancellation",
         "carrier",
         "holding",
         "job",
@@ -67,7 +82,9 @@ class Task:
         "number",
         "record",
         "resources",
+        "shielded",
         "spawner",
+        "ticket",
     )
 
     def __init__(
@@ -82,8 +99,11 @@ class Task:
         self.carrier: Carrier | None = None
         self.resources: dict[str, float] | None = None
         self.line: dict[int, str] | None = None
-        self.cancelled: BaseException | None = None
         self.holding: dict[Any, int] | None = None
+        self.arrived = True
+        self.ticket: Ticket | None = None
+        self.cancellation: Cancellation | None = None
+        self.shielded = 0
 
     @property
     def id_text(self) -> str:
@@ -98,6 +118,7 @@ class Execution:
         self._node = node
         self._ready = ready
         self.live: dict[tuple[int, int], Task] = {}
+        self.stopping: set[Task] = set()  # started, and have not heard of a cancel()
         self.received = 0
         self.unstarted = 0  # of those that came from the coordinator
         self.unstarted_local = 0
@@ -116,6 +137,7 @@ class Execution:
         node.handle(Msg.RUN, self._on_run)
         node.handle(Msg.STEAL, self._on_steal)
         node.handle(Msg.BLOB, self._on_blob)
+        node.handle(Msg.STOP, self._on_stop)
         node.on_death(self._on_death)
 
     # ---- arrivals --------------------------------------------------------------------------------
@@ -146,7 +168,14 @@ class Execution:
                 call.kwargs = {}
                 self._ready(task)
             else:
-                call.payload = self._node.values.read(wire, spawner, frames, _Starter(self._ready, task))
+                task.arrived = False
+                call.payload = self._node.values.read(wire, spawner, frames, _Starter(self, task))
+
+    def arrived(self, task: Task) -> None:
+        """Its handles are registered at their homes: it may start, unless it has been cancelled meanwhile."""
+        task.arrived = True
+        if self.live.get((task.spawner, task.number)) is task:
+            self._ready(task)
 
     def _on_steal(self, peer: int, frames: list[bytes], count: int) -> None:
         """Gives back up to ``count`` goroutines that have not started: the oldest, which tend to be the largest."""
@@ -165,6 +194,7 @@ class Execution:
                 node.spawner.resubmit(task.record, task.call, task.job)
             else:
                 self.unstarted -= 1
+                self._free(task)
                 call = task.call
                 payload = call.payload
                 if payload is not None:
@@ -199,6 +229,8 @@ class Execution:
             except ValueError as wrong:
                 raise ProtocolError(str(wrong)) from wrong
         for ticket in self._wanted.pop(digest, ()):
+            if ticket.state == DONE:
+                continue  # cancelled meanwhile
             if error is None:
                 ticket.complete()
             else:
@@ -213,25 +245,131 @@ class Execution:
         error = RemoteError(f"process {node_name(peer)} died ({cause}) before it had sent its code")
         for digest in list(self._wanted):
             for ticket in self._wanted.pop(digest):
-                ticket.fail(error)
+                if ticket.state != DONE:
+                    ticket.fail(error)
+
+    # ---- cancellation ----------------------------------------------------------------------------
+
+    def _on_stop(self, peer: int, frames: list[bytes], spawner: int, stops: list[Any]) -> None:
+        try:
+            calls = {int(number): int(count) for number, count in stops}
+        except (TypeError, ValueError) as error:
+            raise ProtocolError(f"not cancellations: {error}") from error
+        for number, count in calls.items():
+            self.cancel(spawner, number, count)
+
+    def cancel(self, spawner: int, number: int, calls: int) -> bool:
+        """``cancel()`` was called ``calls`` times for a goroutine; returns False if it is not here (any more)."""
+        task = self.live.get((spawner, number))
+        if task is None:
+            return False
+        if task.cancellation is None:
+            task.cancellation = Cancellation()
+        if not task.cancellation.request(calls):
+            return True
+        if task.carrier is None and (not task.arrived or self.unqueue(task)):
+            self._uncount(task)
+            self._end(task, Outcome(Ending.CANCELLED, None))
+            return True
+        ticket = task.ticket
+        if ticket is None or ticket.state == DONE or task.cancellation.offered is not None:
+            self.stopping.add(task)
+            self._node.host.soon()
+        else:
+            self._offer(task, task.cancellation, ticket)
+        return True
+
+    def _offer(self, task: Task, cancellation: Cancellation, ticket: Ticket) -> None:
+        ticket.cancel(cancellation.offer(_cancelled(task)))
+
+    unqueue: Callable[[Task], bool]
+
+    def parks(self, task: Task, ticket: Ticket) -> None:
+        """A goroutine that was cancelled is about to wait on ``ticket``."""
+        cancellation = task.cancellation
+        assert cancellation is not None
+        self.look(task)
+        if cancellation.pending:
+            self._offer(task, cancellation, ticket)
+            if ticket.state == DONE:
+                self.parked(task, ticket)
+
+    def parked(self, task: Task, ticket: Ticket) -> None:
+        """A goroutine that was cancelled has waited on ``ticket``."""
+        cancellation = task.cancellation
+        assert cancellation is not None
+        cancellation.verdict(ticket.error)
+        self._note(task, cancellation)
+
+    def take(self, task: Task) -> BaseException | None:
+        """What is to be raised in the goroutine now, if anything."""
+        cancellation = task.cancellation
+        if cancellation is None or not cancellation.pending:
+            return None
+        error = cancellation.take(_cancelled(task))
+        self._note(task, cancellation)
+        return error
+
+    def _note(self, task: Task, cancellation: Cancellation) -> None:
+        if cancellation.pending:
+            self.stopping.add(task)
+        else:
+            self.stopping.discard(task)
+
+    def look(self, task: Task, certain: bool = True) -> None:
+        """In the goroutine's own stack: complains if it has caught a ``Cancelled`` and goes on.
+
+        Args:
+            task: the goroutine's.
+            certain: False if it may have been interrupted anywhere.
+        """
+        cancellation = task.cancellation
+        if cancellation is not None and cancellation.went_on(sys.exc_info()[1], certain):
+            self._tell(task)
+
+    def _tell(self, task: Task) -> None:
+        self.complain(
+            task,
+            f"goroutine {task.id_text} ({task.name}) on {self._node.name} caught dgo.Cancelled and went on: let it "
+            "pass, or re-raise it after cleaning up\n",
+        )
+
+    def complain(self, task: Task, text: str) -> None:
+        """Tells the program of the goroutine what it does wrong; the worker's output replaces this."""
+        log.warning("%s", text.rstrip())
 
     # ---- running (without the lock) --------------------------------------------------------------
 
     def run(self, task: Task) -> None:
         """Calls the task's function and reports its end. In the task's carrier, without the lock."""
-        if task.record is not None:
-            self.unstarted_local -= 1
-            task.record.start(self._node.id)
-        else:
-            self.unstarted -= 1
-            self._started.setdefault(task.spawner, []).append(task.number)
+        with self._node.lock:
+            self._uncount(task)
+            if task.cancellation is not None:  # in the moment in which it was taken from the queue
+                self._end(task, Outcome(Ending.CANCELLED, None))
+                return
+            if task.record is not None:
+                task.record.start(self._node.id)
+            else:
+                self._started.setdefault(task.spawner, []).append(task.number)
         self.running += 1
         try:
             outcome = self._call(task)
         finally:
             self.running -= 1
         with self._node.lock:
+            if outcome.ending == Ending.RETURNED:
+                self.look(task)
             self._end(task, outcome)
+
+    def _uncount(self, task: Task) -> None:
+        """It starts, or never will."""
+        if task.record is None:
+            self.unstarted -= 1
+            return
+        self.unstarted_local -= 1
+        spawner = self._node.spawner
+        if spawner.blocked:
+            spawner.some_started()
 
     def _call(self, task: Task) -> Outcome:
         call = task.call
@@ -276,10 +414,11 @@ class Execution:
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         self.live.pop((task.spawner, task.number), None)
+        if task.cancellation is not None:
+            self.stopping.discard(task)
         if self.before_end is not None:
             self.before_end(task)
-        for name, amount in (task.resources or {}).items():
-            self._freed[name] = self._freed.get(name, 0.0) + amount
+        self._free(task)
         node = self._node
         if task.holding:
             abandon_all(node, task)
@@ -295,6 +434,11 @@ class Execution:
         ended.append([task.number, *written])
         if len(ended) >= REPORT_AT or node.links.link(task.spawner).buffers:
             self._report_to(task.spawner)
+
+    def _free(self, task: Task) -> None:
+        """The coordinator need not reserve its resources here any longer."""
+        for name, amount in (task.resources or {}).items():
+            self._freed[name] = self._freed.get(name, 0.0) + amount
 
     # ---- reports ---------------------------------------------------------------------------------
 
@@ -326,14 +470,18 @@ class Execution:
     ready_count: Callable[[], int] = staticmethod(lambda: 0)  # set by the host: goroutines that could run now
 
 
+def _cancelled(task: Task) -> Cancelled:
+    return Cancelled(f"goroutine {task.id_text} ({task.name}) was cancelled")
+
+
 class _Starter:
     """Makes a task ready once its handles are registered."""
 
-    __slots__ = ("ready", "task")
+    __slots__ = ("execution", "task")
 
-    def __init__(self, ready: Callable[[Any], None], task: Task) -> None:
-        self.ready = ready
+    def __init__(self, execution: Execution, task: Task) -> None:
+        self.execution = execution
         self.task = task
 
     def __call__(self) -> None:
-        self.ready(self.task)
+        self.execution.arrived(self.task)

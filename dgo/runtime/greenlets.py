@@ -10,7 +10,7 @@ from greenlet import getcurrent, greenlet
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
 from dgo.runtime.carriers import Carrier, Carriers
-from dgo.runtime.execution import Task
+from dgo.runtime.execution import IN_QUEUE, Task
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
@@ -19,14 +19,17 @@ __all__ = ["Action", "GreenletHost"]
 
 
 class Action:
-    """A piece of dgo's own work that may block, run like a goroutine."""
+    """A piece of dgo's own work that may block, run like a goroutine. Nobody can cancel it."""
 
-    __slots__ = ("action", "carrier", "job")
+    __slots__ = ("action", "carrier", "job", "ticket")
+
+    cancellation = None
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
         self.carrier: Carrier | None = None
         self.job = 0
+        self.ticket: Ticket | None = None
 
 
 class GreenletHost:
@@ -68,14 +71,20 @@ class GreenletHost:
 
     def park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits until the ticket is DONE."""
-        if type(getcurrent()) is not Carrier:
+        me = getcurrent()
+        if type(me) is not Carrier:
             self.foreign_park(ticket, timeout)
             return
+        task = me.task
         node = self.node
         with node.lock:
+            if task.cancellation is not None and ticket.state != DONE:
+                assert node.execution is not None
+                node.execution.parks(task, ticket)
             if ticket.state == DONE:
                 return
             ticket.wake = self._wake
+            task.ticket = ticket
         if timeout is None:
             self.carriers.park()
         else:
@@ -89,7 +98,12 @@ class GreenletHost:
             self.carriers.park()
             with node.lock:
                 node.timers.cancel(timer)
+        task.ticket = None
         assert ticket.state == DONE, "a goroutine is woken by its ticket only"
+        if task.cancellation is not None:
+            with node.lock:
+                assert node.execution is not None
+                node.execution.parked(task, ticket)
 
     def timer_set(self) -> None:
         """A timer was set: its deadline may be earlier than the one the hub sleeps for."""
@@ -124,9 +138,32 @@ class GreenletHost:
     def yield_(self) -> None:
         """Puts the calling goroutine at the end of the run queue."""
         me = getcurrent()
-        if type(me) is Carrier:
-            self._queue.append(me.task)
-            self.carriers.park()
+        if type(me) is not Carrier:
+            return
+        task = me.task
+        if task.cancellation is not None:
+            self._look(task)
+            self.raise_pending(task)
+        task.ticket = IN_QUEUE
+        self._queue.append(task)
+        self.carriers.park()
+        task.ticket = None
+        if task.cancellation is not None:
+            self.raise_pending(task)
+
+    def _look(self, task: Task, certain: bool = True) -> None:
+        """In the stack of a goroutine that was cancelled: has it gone on in spite of that?"""
+        assert self.node.execution is not None
+        with self.node.lock:
+            self.node.execution.look(task, certain)
+
+    def raise_pending(self, task: Task) -> None:
+        """Raises ``Cancelled`` if the calling goroutine, whose task this is, has one to come."""
+        assert self.node.execution is not None
+        with self.node.lock:
+            error = self.node.execution.take(task)
+        if error is not None:
+            raise error
 
     # ---- running ---------------------------------------------------------------------------------
 
@@ -141,12 +178,15 @@ class GreenletHost:
         """A task is new, or may go on."""
         self._queue.append(task)
 
+    def unqueue(self, task: Any) -> bool:
+        """Takes a task that has not started out of the run queue; False if it is not there (any more)."""
+        return self.carriers.remove(task)
+
     def give_back(self, count: int) -> None:
         """Takes up to ``count`` unstarted tasks out of the run queue, oldest first, and returns them to the
         coordinator."""
         assert self.node.execution is not None
         tasks = [task for task in self.carriers.unstarted() if type(task) is Task][:count]
-        for task in tasks:
-            self._queue.remove(task)
+        tasks = [task for task in tasks if self.carriers.remove(task)]
         if tasks:
             self.node.execution.return_tasks(tasks)

@@ -91,6 +91,11 @@ def _outcome(goroutine: Goroutine, ticket: Ticket) -> None:
     goroutine.wait(ticket)
 
 
+def _cancel(goroutine: Goroutine, ticket: Ticket) -> None:
+    goroutine.cancel()
+    ticket.complete()
+
+
 register(Channel, "send", _send, frozen=[0], whole=True)
 register(Channel, "recv", Channel.recv)
 register(Channel, "offer", _offer, frozen=[0], whole=True)
@@ -105,6 +110,7 @@ register(WaitGroup, "wait", WaitGroup.wait)
 register(WaitGroup, "count", lambda group, ticket: ticket.complete(group.count))
 register(Goroutine, "wait", Goroutine.wait)
 register(Goroutine, "outcome", _outcome)
+register(Goroutine, "cancel", _cancel)
 register(Goroutine, "done", lambda goroutine, ticket: ticket.complete(goroutine.outcome is not None))
 
 

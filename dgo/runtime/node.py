@@ -19,6 +19,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dgo.core.goroutine import Ending, Outcome
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from dgo.runtime.host import Host
     from dgo.transport.interface import Transport
 
-__all__ = ["Node", "Wait"]
+__all__ = ["Node", "Wait", "complete_unless_done"]
 
 log = logging.getLogger("dgo.node")
 
@@ -61,6 +62,12 @@ class Wait(NamedTuple):
     target: Any
     since: float
     timeout: float | None
+
+
+def complete_unless_done(ticket: Ticket, result: Any = None) -> None:
+    """The answer has come; whoever asked may have been cancelled, or have lost patience, meanwhile."""
+    if ticket.state != DONE:
+        ticket.complete(result)
 
 
 class Node:
@@ -356,7 +363,7 @@ class Node:
         with self.lock:
             self.check_open()
             ticket = self.host.ticket()
-            self.ask(self.coordinator, [Msg.WORKERS], ticket.complete)
+            self.ask(self.coordinator, [Msg.WORKERS], partial(complete_unless_done, ticket))
         workers: list[Any] = self.wait(ticket, "status", None, timeout)
         return workers
 
@@ -374,7 +381,7 @@ class Node:
         for other in others:
             with self.lock:
                 ticket = self.host.ticket()
-                self.ask(other, [Msg.COUNT, job], ticket.complete)
+                self.ask(other, [Msg.COUNT, job], partial(complete_unless_done, ticket))
             total += self.wait(ticket, "count", None) or 0
         with self.lock:
             return total + self.spawner.live(job)

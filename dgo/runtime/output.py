@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from functools import partial
+from typing import Any, TextIO
 
 from dgo.runtime.execution import Task
+from dgo.runtime.node import Node, complete_unless_done
 from dgo.wire.messages import Msg
-
-if TYPE_CHECKING:
-    from dgo.runtime.node import Node
 
 __all__ = ["DriverOutput", "GoroutineStream", "WorkerOutput"]
 
@@ -33,6 +32,7 @@ class WorkerOutput:
         node.handle(Msg.FLUSH, self._on_flush)
         assert node.execution is not None
         node.execution.before_end = self.finish
+        node.execution.complain = self.complain  # type: ignore[method-assign] # it is made to be replaced
 
     def write(self, task: Task, stream: int, text: str) -> None:
         """A goroutine writes ``text``."""
@@ -48,6 +48,11 @@ class WorkerOutput:
                 self._node.links.post(task.job, [Msg.OUTPUT, stream, _sendable(whole + newline)])
             self._hold_back(task.job)
 
+    def complain(self, task: Task, text: str) -> None:
+        """dgo itself has something to say to the goroutine's program."""
+        with self._node.lock:
+            self._node.links.post(task.job, [Msg.OUTPUT, STDERR, _sendable(text)])
+
     def _hold_back(self, driver: int) -> None:
         """Lets a goroutine that prints faster than its driver reads wait for the driver."""
         node = self._node
@@ -55,7 +60,7 @@ class WorkerOutput:
             with node.lock:
                 node.flush()
                 ticket = node.host.ticket()
-                node.timers.set(node.clock() + LOOK_AGAIN_SECONDS, ticket.complete)
+                node.timers.set(node.clock() + LOOK_AGAIN_SECONDS, partial(complete_unless_done, ticket))
             node.wait(ticket, "output window", None)
 
     def finish(self, task: Task) -> None:

@@ -81,7 +81,8 @@ class Shared(Handle):
     def _id_text(self) -> str:
         if self._ref is not None:
             return object_name(self._ref.home, self._ref.number)
-        return object_name(self._node.id, self._node.values.number(self._core))
+        with self._node.lock:  # its number is given on first use
+            return object_name(self._node.id, self._node.values.number(self._core))
 
 
 KINDS: dict[str, type[Shared]] = {}

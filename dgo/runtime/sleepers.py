@@ -16,7 +16,7 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
-OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside"})
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-sysmon"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})
@@ -35,22 +35,24 @@ class Sleepers:
     def busy(self) -> bool:
         """Whether something runs here, or may be woken by something that dgo does not see."""
         node = self._node
-        if node.timers.next_deadline() is not None or node.spawner.queued:
+        if node.timers.next_deadline() is not None or node.spawner.queued or node.host.runnable():
             return True
+        if node.execution is not None and node.execution.stopping:
+            return True  # Cancelled will be raised in somebody
         waiting = 0
-        for ticket, wait in node.waits.items():
+        for ticket, wait in list(node.waits.items()):  # a copy: this may be another thread than the goroutines'
             if ticket.state == DONE or wait.timeout is not None or wait.kind in SELF_ENDING:
                 return True
             waiting += 1
         threads = sum(1 for thread in threading.enumerate() if thread.name not in OWN_THREADS)
         if node.execution is None:
-            return node.host.runnable() or threads > waiting  # every thread of the program has to wait on dgo
-        return threads > 1 or len(node.execution.live) > waiting or node.host.runnable()
+            return threads > waiting  # every thread of the program has to wait on dgo
+        return threads > 1 or len(node.execution.live) > waiting
 
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
         links = [entry for entry in node.links.counters() if entry[0] != peer]
-        waits = [] if self.busy() else [self._describe(ticket, wait) for ticket, wait in node.waits.items()]
+        waits = [] if self.busy() else [self._describe(ticket, wait) for ticket, wait in list(node.waits.items())]
         node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
 
     def _describe(self, ticket: Ticket, wait: Wait) -> str:

@@ -3,6 +3,9 @@
 ``go`` numbers a goroutine, writes it into the ledger and either runs it here (on a worker) or queues it for
 the coordinator. News of it come from the coordinator (where it was placed), from the worker that runs it
 (started, ended), or with that worker's death. Its end is entered once, by whatever ended it.
+
+A cancelled goroutine is looked for where it was last heard of. Whenever news say that it has moved, the word
+is sent after it; it counts the calls of ``cancel()``, so it may arrive more than once.
 """
 
 from __future__ import annotations
@@ -74,14 +77,17 @@ class Spawner:
         self.crash = False
         self.spawned = 0
         self._unstarted = 0  # of those that were submitted
-        self._blocked: deque[Ticket] = deque()
+        self.blocked: deque[Ticket] = deque()  # those who wait to spawn more
         self._items: dict[int, list[Any]] = {}
+        self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
+        self._on_cancel = self._stop  # one object for all records
         node.handle(Msg.PLACED, self._on_placed)
         node.handle(Msg.RETURNED, self._on_returned)
         node.handle(Msg.STARTED, self._on_started)
         node.handle(Msg.ENDED, self._on_ended)
         node.handle(Msg.GET_BLOB, self._on_get_blob)
         node.handle(Msg.UNPLACEABLE, self._on_unplaceable)
+        node.handle(Msg.DROPPED, self._on_dropped)
 
     # ---- go --------------------------------------------------------------------------------------
 
@@ -94,6 +100,7 @@ class Spawner:
         name = call.name if options is None or options.name is None else options.name
         goroutine = Goroutine(number, name, call, job)
         goroutine.on_end = on_end
+        goroutine.on_cancel = self._on_cancel
         self.ledger[number] = goroutine
         self.spawned += 1
         execution = node.execution
@@ -110,6 +117,8 @@ class Spawner:
         goroutine.give_back()
         self._unstarted += 1
         self._submit(goroutine, call, None, job)
+        if goroutine.cancels:
+            self._stop(goroutine)
 
     def full(self) -> Ticket | None:
         """A ticket to wait for, if too many goroutines have not started yet."""
@@ -118,7 +127,7 @@ class Spawner:
         if waiting < WINDOW:
             return None
         ticket = self._node.host.ticket()
-        self._blocked.append(ticket)
+        self.blocked.append(ticket)
         return ticket
 
     def some_started(self) -> None:
@@ -126,8 +135,8 @@ class Spawner:
         execution = self._node.execution
         waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
         if waiting < WINDOW // 2:
-            while self._blocked:
-                ticket = self._blocked.popleft()
+            while self.blocked:
+                ticket = self.blocked.popleft()
                 if ticket.error is None:
                     ticket.complete()
 
@@ -148,6 +157,29 @@ class Spawner:
             for job, items in self._items.items():
                 self._node.links.post(self._node.coordinator, [Msg.SUBMIT, job, items])
             self._items = {}
+        if self._stops:  # behind the spawns that they may concern
+            for worker, stops in self._stops.items():
+                self._node.links.post(self._node.coordinator, [Msg.STOP, worker, stops])
+            self._stops = {}
+
+    # ---- cancel ----------------------------------------------------------------------------------
+
+    def _stop(self, goroutine: Goroutine) -> None:
+        """Passes the word on to whoever has the goroutine, as far as is known here."""
+        node = self._node
+        if goroutine.where == node.id:
+            assert node.execution is not None
+            if node.execution.cancel(node.id, goroutine.number, goroutine.cancels):
+                return  # else it was placed here, and is on its way
+        self._stops.setdefault(goroutine.where or 0, []).append([goroutine.number, goroutine.cancels])
+        node.host.soon()
+
+    def _on_dropped(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
+        """The coordinator had these, and has forgotten them: they were cancelled before they had a worker."""
+        for number in numbers:
+            self.end(number, Outcome(Ending.CANCELLED, None))
+        if self.blocked:
+            self.some_started()
 
     # ---- news ------------------------------------------------------------------------------------
 
@@ -156,12 +188,16 @@ class Spawner:
             goroutine = self.ledger.get(number)
             if goroutine is not None:
                 goroutine.place(worker)
+                if goroutine.cancels:
+                    self._stop(goroutine)
 
     def _on_returned(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
         for number in numbers:
             goroutine = self.ledger.get(number)
             if goroutine is not None:
                 goroutine.give_back()
+                if goroutine.cancels:
+                    self._stop(goroutine)
 
     def _on_started(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
         for number in numbers:
@@ -169,14 +205,14 @@ class Spawner:
             if goroutine is not None and goroutine.state < STARTED:
                 goroutine.start(peer)
                 self._unstarted -= 1
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def _on_ended(self, peer: int, frames: list[bytes], ended: list[Any]) -> None:
         for number, ending, wire in ended:
             value = self._node.read_outcome(ending, wire, peer, frames)
             self.end(number, Outcome(ending, value))
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
@@ -250,7 +286,7 @@ class Spawner:
                 f"died ({cause}); it {started} and was not run again"
             )
             self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
-        if self._blocked:
+        if self.blocked:
             self.some_started()
 
     def abandon(self, error: BaseException) -> None:
@@ -268,7 +304,7 @@ class Spawner:
     @property
     def queued(self) -> bool:
         """True if something waits to be handed to the coordinator."""
-        return bool(self._items)
+        return bool(self._items or self._stops)
 
     def live(self, job: int) -> int:
         """How many goroutines of ``job`` in this ledger have not ended."""

@@ -86,6 +86,7 @@ class LocalCluster:
         if role == "worker":
             execution = Execution(node, host.ready)
             execution.give_back = host.give_back
+            execution.unqueue = host.unqueue
             execution.ready_count = lambda: len(host.carriers.queue) + execution.running
             node.handle(Msg.JOB_END, _ignore)
         else:
@@ -173,6 +174,7 @@ class LocalCluster:
         with node.lock:
             node.links.receive()
         self._ran += bool(node.host.carriers.queue)  # type: ignore[attr-defined] # it is a GreenletHost
+        node.host.carriers.tick = False  # type: ignore[attr-defined] # it is a GreenletHost
         node.host.carriers.pump()  # type: ignore[attr-defined] # it is a GreenletHost
         with node.lock:
             node.flush()

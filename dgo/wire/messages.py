@@ -115,6 +115,10 @@ class Msg(IntEnum):
     PROBED = 71  # member -> coordinator: wave, busy, activity, [[peer, sent, received], ...], what waits
     DEADLOCK = 72  # coordinator -> driver: text
     ASLEEP = 73  # driver -> coordinator: its main thread is blocked (True) or not
+    # cancellation
+    STOP = 80  # spawner -> coordinator: worker (0: none has it), [[number, calls of cancel()], ...]
+    #            coordinator -> worker: spawner, the same
+    DROPPED = 81  # coordinator -> spawner: numbers that no worker had, and none will have
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})  # msgpack also makes timestamps
@@ -183,6 +187,8 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.PROBED: (_INT, _BOOL, _INT, _LIST, _LIST),
     Msg.DEADLOCK: (_STR,),
     Msg.ASLEEP: (_BOOL,),
+    Msg.STOP: (_INT, _LIST),
+    Msg.DROPPED: (_LIST,),
 }
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack

@@ -47,9 +47,20 @@ class GoroutineModel(RuleBasedStateMachine):
         self.ends: list[Goroutine] = []
         self.goroutine = Goroutine(1, "f", held="its arguments")
         self.goroutine.on_end = self.ends.append
+        self.told: list[int] = []
+        self.goroutine.on_cancel = self.tell_cancels
+        self.cancels = 0
         self.state, self.where, self.outcome = SUBMITTED, None, None
         self.waiting: list[Local] = []
         self.through: list[Local] = []
+
+    def tell_cancels(self, goroutine: Goroutine) -> None:
+        self.told.append(goroutine.cancels)
+
+    @rule()
+    def cancel_it(self) -> None:
+        assert self.goroutine.cancel() == (self.state != ENDED)
+        self.cancels += self.state != ENDED
 
     @rule(worker=st.integers(1, 3))
     def place(self, worker: int) -> None:
@@ -100,6 +111,8 @@ class GoroutineModel(RuleBasedStateMachine):
         assert goroutine.held == (None if self.state == ENDED else "its arguments")
         assert list(goroutine.waiters or ()) == self.waiting
         assert all(ticket.result is self.outcome for ticket in self.through)
+        assert goroutine.cancels == self.cancels
+        assert self.told == list(range(1, self.cancels + 1)), "each cancel is passed on with its count"
 
 
 def test_a_goroutine_agrees_with_its_table():

@@ -83,6 +83,15 @@ class PlacementModel(RuleBasedStateMachine):
         assert dropped == [goroutine for goroutine in waited if goroutine.origin == origin]
         self.gone.update(dropped)
 
+    @rule(origin=st.integers(1, 2), data=st.data())
+    def withdraw(self, origin: int, data: Any) -> None:
+        waited = list(self.placement.waiting)
+        numbers = data.draw(st.sets(st.integers(0, len(self.submitted)), max_size=10))
+        wanted = [goroutine for goroutine in waited if goroutine.origin == origin and goroutine.number in numbers]
+        assert self.placement.withdraw(origin, numbers) == [goroutine.number for goroutine in wanted]
+        assert list(self.placement.waiting) == [goroutine for goroutine in waited if goroutine not in wanted]
+        self.gone.update(wanted)
+
     @rule()
     def assign(self) -> None:
         waited = list(self.placement.waiting)

@@ -1,50 +1,96 @@
 """gevent's hub as the place where a worker polls.
 
-Each turn of gevent's loop: the *prepare* watcher runs everything that is ready and then sends what was
-queued; then the loop polls (it does not sleep while something is ready, or while input has come meanwhile);
-then input and timers make goroutines ready. So batches leave exactly when there is nothing else to do, and
-I/O is polled at every tick even when the run queue never empties.
+Each turn of gevent's loop: ``_turn`` runs everything that is ready and then sends what was queued; then
+gevent runs callbacks of its own, in which goroutines may go on that waited for its locks; then ``_settle``
+decides whether the loop may sleep (not while something is ready or unsent, or if input has come meanwhile);
+then the loop polls; then input and timers make goroutines ready. So batches leave exactly when there is
+nothing else to do, and I/O is polled at every tick even when the run queue never empties.
+
+**The tick** comes every 10 ms of CPU time, as a signal, and so inside whatever is running. Carriers return to
+the hub between two goroutines once it has come. A goroutine that computes is switched out there and then, if
+``dgo_worker.preemption`` says that its stack allows it: from inside the signal's handler, where it goes on
+later. What input has made ready meanwhile runs before it.
+
+While the hub does not come round, another thread does its work with input (``dgo_worker.sysmon``), so whatever
+is done here to the node is done under its lock.
+
+Invariants:
+
+1. ``polling`` is True from the decision to poll until the poll's end: while it is False, a thread that makes
+   something ready need not wake the loop, because the loop looks before it sleeps.
+2. A preempted goroutine is in ``_preempted`` or, at most one at a time, in the run queue; its task's ``ticket``
+   is ``IN_QUEUE``.
+3. Nothing of gevent's is touched by other threads, but for the wake-up watcher, which is made for it.
 """
 
 from __future__ import annotations
 
-import _thread
 import logging
+import math
 import signal
+import time
+from collections import deque
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import gevent
+from gevent import monkey
 from gevent.event import Event
 from gevent.hub import get_hub
+from greenlet import getcurrent
 
 from dgo.core.ticket import Ticket
 from dgo.errors import Timeout
-from dgo.runtime.greenlets import GreenletHost
+from dgo.runtime.carriers import Carrier
+from dgo.runtime.execution import IN_QUEUE, Task
+from dgo.runtime.greenlets import Action, GreenletHost
 from dgo.transport.zeromq import ZmqTransport
+from dgo_worker import preemption
+from dgo_worker.sysmon import Sysmon
 
 __all__ = ["HubHost"]
 
 log = logging.getLogger("dgo.worker")
 
-TICK_SECONDS = 0.01  # of CPU time, after which the hub gets its turn
+TICK_SECONDS = 0.01  # of CPU time at most, after which the hub gets its turn
+CLOCK_MONOTONIC_COARSE = 6  # Linux's, which steps with the kernel's timer interrupt
 HOUSEKEEPING_SECONDS = 0.1
+
+# gevent's differs from greenlet to greenlet.
+_native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
 
 
 class HubHost(GreenletHost):
-    """Runs carriers from gevent's hub, and polls the transport there."""
+    """Runs carriers from gevent's hub, and polls the transport there.
 
-    def __init__(self, transport: ZmqTransport) -> None:
+    Args:
+        transport: what the hub polls.
+        preempt: whether goroutines that compute are switched out. Not in a worker without gevent's patches, where
+            a goroutine may hold a native lock: the next one that wants it would block the thread.
+
+    Attributes:
+        turns: how many turns of the loop have begun.
+        polling: see the invariants.
+    """
+
+    def __init__(self, transport: ZmqTransport, *, preempt: bool = True) -> None:
         self._hub = get_hub()
         super().__init__(self._hub)
         loop = self._hub.loop
-        self._transport = transport
-        self._thread_id = _thread.get_ident()
-        self._polling = False
+        self.transport = transport
+        self.turns = 0
+        self.polling = False
+        self._preempt = preempt
+        self._preempted: deque[Task] = deque()
+        self._next_preempted: Task | None = None  # the one of them that is in the run queue
+        self._thread_id = _native_thread()
+        self._sysmon = Sysmon(self, self._thread_id)
         self._generation = -1
         self._watchers: dict[int, Any] = {}
-        self._prepare = loop.prepare()
-        self._check = loop.check()
+        self._prepare = loop.prepare(priority=loop.MAXPRI)
+        self._last = loop.prepare(priority=loop.MINPRI)
+        self._check = loop.check(priority=loop.MAXPRI)
         self._idle = loop.idle()
         self._wakeup = loop.async_()
         self._timer = loop.timer(0.0)
@@ -54,43 +100,116 @@ class HubHost(GreenletHost):
     def start(self) -> None:
         """Begins to run; the caller then lets the hub run by waiting for something."""
         self._prepare.start(self._turn)
+        self._last.start(self._settle)
         self._check.start(self._polled)
         self._wakeup.start(_nothing)
         self._housekeeping.start(self._keep_house)
         signal.signal(signal.SIGVTALRM, self._on_tick)
-        signal.setitimer(signal.ITIMER_VIRTUAL, TICK_SECONDS, TICK_SECONDS)
+        tick = tick_seconds()
+        signal.setitimer(signal.ITIMER_VIRTUAL, tick, tick)
+        self._sysmon.start()
 
     def stop(self) -> None:
-        """Ends the tick; to be called before the interpreter shuts down."""
+        """Ends the tick and the other thread; to be called before the interpreter shuts down."""
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        self._sysmon.stop()
+
+    # ---- the tick --------------------------------------------------------------------------------
+
+    def _on_tick(self, number: int, frame: FrameType | None) -> None:
+        self.carriers.tick = True
+        me = getcurrent()
+        if type(me) is not Carrier:
+            return
+        task = me.task
+        if type(task) is not Task or task.ticket is not None or task.shielded or self.node.lock._is_owned():  # type: ignore[attr-defined] # as threading uses it
+            return
+        found = preemption.verdict(frame)
+        if found == preemption.NO:
+            return
+        if task.cancellation is not None:
+            self._look(task, certain=False)
+            self._cancel_here(task, found)
+        if not self._preempt:
+            return
+        task.ticket = IN_QUEUE
+        self._preempted.append(task)
+        self._hub.switch()
+        self._next_preempted = None
+        task.ticket = None
+        if task.cancellation is not None:
+            self._cancel_here(task, found)
+
+    def _cancel_here(self, task: Task, found: int) -> None:
+        """Raises what ``cancel()`` has asked for in the interrupted goroutine, if its stack allows it."""
+        if found == preemption.RAISE:
+            self.raise_pending(task)
 
     # ---- a turn of the loop ----------------------------------------------------------------------
-
-    def _on_tick(self, number: int, frame: Any) -> None:
-        self.carriers.tick = True
 
     def _turn(self) -> None:
         carriers = self.carriers
         carriers.tick = False
+        self.turns += 1
         node = self.node
+        execution = node.execution
+        assert execution is not None
         try:
+            if self._preempted:
+                self._queue_preempted()
             while True:
                 carriers.pump()
-                if carriers.tick:
-                    break
+                if execution.stopping and self._interrupt():
+                    continue
                 with node.lock:
                     node.flush()
-                self._polling = True  # from here on another thread has to wake us
-                if not carriers.queue:
+                if carriers.tick or not carriers.queue:
                     break
-                self._polling = False
-            if carriers.tick:
-                with node.lock:
-                    node.flush()
-            self._watch()
         except Exception:
             log.exception("an error in the worker's loop; it goes on")
-        busy = bool(carriers.queue) or self._transport.stale
+
+    def _queue_preempted(self) -> None:
+        """One of those who were switched out is next, after what is ready.
+
+        One at a time: else what input makes ready in the next turn would have to wait for all of them. Before it
+        computes again, what the others did leaves.
+        """
+        self._flush()
+        if self._next_preempted is None:
+            if self._queue:
+                self._queue.append(Action(self._flush))
+            self._next_preempted = self._preempted.popleft()
+            self._queue.append(self._next_preempted)
+
+    def _flush(self) -> None:
+        with self.node.lock:
+            self.node.flush()
+
+    def _interrupt(self) -> bool:
+        """Raises ``Cancelled`` in goroutines that wait in gevent and have one to come; True if there were any."""
+        execution = self.node.execution
+        assert execution is not None
+        found = False
+        for task in list(execution.stopping):
+            carrier = task.carrier
+            if task.ticket is not None or carrier is None or not preemption.may_throw(carrier.gr_frame):
+                continue
+            with self.node.lock:
+                error = execution.take(task)
+            if error is not None:
+                found = True
+                carrier.throw(error)
+        return found
+
+    def _settle(self) -> None:
+        """The last thing before the loop polls: may it sleep?"""
+        try:
+            with self.node.lock:
+                self._watch()
+        except Exception:
+            log.exception("an error in the worker's loop; it goes on")
+        self.polling = True  # from here on another thread has to wake us
+        busy = bool(self._queue or self._preempted) or self.transport.stale or self.node.links.pending
         if busy != self._idle.active:
             if busy:
                 self._idle.start(_nothing)
@@ -98,13 +217,13 @@ class HubHost(GreenletHost):
                 self._idle.stop()
 
     def _polled(self) -> None:
-        self._polling = False
-        if self._transport.stale:
+        self.polling = False
+        if self.transport.stale:
             self._input()
 
     def _watch(self) -> None:
         """Keeps a watcher on each of the transport's descriptors, and the timer on the next deadline."""
-        transport = self._transport
+        transport = self.transport
         if transport.generation != self._generation:
             self._generation = transport.generation
             now = set(transport.descriptors())
@@ -128,16 +247,20 @@ class HubHost(GreenletHost):
 
     def _input(self) -> None:
         try:
-            node = self.node
-            with node.lock:
-                while True:
-                    node.links.receive()
-                    if not self._transport.stale:
-                        break
-                for action in node.timers.due(node.clock()):
-                    action()
+            with self.node.lock:
+                self.handle_input()
         except Exception:
             log.exception("an error while handling input; the worker goes on")
+
+    def handle_input(self) -> None:
+        """Handles all that has come, and the timers that are due. Under the node's lock, in any thread."""
+        node = self.node
+        while True:
+            node.links.receive()
+            if not self.transport.stale:
+                break
+        for action in node.timers.due(node.clock()):
+            action()
 
     def _keep_house(self) -> None:
         try:
@@ -147,28 +270,50 @@ class HubHost(GreenletHost):
 
     def timer_set(self) -> None:
         """From another thread: have the hub look at the timers again. (In its own it does so at each turn.)"""
-        if _thread.get_ident() != self._thread_id:
+        if _native_thread() != self._thread_id:
             self._wakeup.send()
+
+    def runnable(self) -> bool:
+        """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
+        return bool(self._queue or self._preempted) or _native_thread() != self._thread_id
 
     # ---- code that no carrier runs ---------------------------------------------------------------
 
     def ready(self, task: Any) -> None:
         """A task is new, or may go on; also from other threads."""
         self._queue.append(task)
-        if self._polling and _thread.get_ident() != self._thread_id:
+        if self.polling:
             self._wakeup.send()
+
+    def _wake(self, ticket: Ticket) -> None:
+        self._queue.append(ticket.owner)
+        if self.polling:
+            self._wakeup.send()
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` on a carrier; also from other threads."""
+        self.ready(Action(action))
 
     def soon(self) -> None:
         """From another thread: have the hub flush."""
-        if _thread.get_ident() != self._thread_id:
+        if self.polling:
             self._wakeup.send()
+
+    def nudge(self) -> None:
+        """From another thread: have the hub look at everything."""
+        self._wakeup.send()
 
     def foreign_waker(self) -> tuple[Callable[[Ticket], object], Any]:
         """For gevent's greenlets (patched threads), and for native threads."""
-        if _thread.get_ident() == self._thread_id:
-            return _set_event, Event()
-        gate = _thread.allocate_lock()
-        return _set_event, gate
+        if _native_thread() == self._thread_id:
+            return self._set_event, Event()
+        return _nobody_waits, None
+
+    def _set_event(self, ticket: Ticket) -> None:
+        if _native_thread() == self._thread_id:
+            ticket.owner.set()
+        else:  # gevent's events are its own thread's
+            self.later(ticket.owner.set)
 
     def foreign_park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits in a greenlet of gevent's, or a native thread."""
@@ -181,8 +326,17 @@ class HubHost(GreenletHost):
             event.wait()
 
 
-def _set_event(ticket: Ticket) -> None:
-    ticket.owner.set()
+def tick_seconds() -> float:
+    """The tick's length: a multiple of the kernel's.
+
+    With any other the ticks would be long and short in turn, and so would the turns of goroutines that compute.
+    """
+    kernel = time.clock_getres(CLOCK_MONOTONIC_COARSE)
+    return max(1, math.floor(TICK_SECONDS / kernel + 1e-6)) * kernel
+
+
+def _nobody_waits(ticket: Ticket) -> None:
+    """The ticket of a native thread, which is not allowed to wait."""
 
 
 def _nothing() -> None:

@@ -45,7 +45,7 @@ class Worker:
         self._exit_code = 0
         transport = ZmqTransport()
         address = transport.bind(config["bind"])
-        host = HubHost(transport)
+        host = HubHost(transport, preempt=config.get("patch", True))
         node = Node(config["node"], "worker", config["name"], transport, host, time.monotonic)
         host.node = node
         self.node = node
@@ -53,6 +53,7 @@ class Worker:
         self._address = _announced(config, address)
         execution = Execution(node, host.ready)
         execution.give_back = host.give_back
+        execution.unqueue = host.unqueue
         execution.ready_count = lambda: len(host.carriers.queue) + execution.running
         self._output = WorkerOutput(node)
         node.spawner.report = self._report
@@ -70,7 +71,7 @@ class Worker:
             config.get("labels"),
             config.get("resources"),
         )
-        transport = self._host._transport
+        transport = self._host.transport
 
         def wait(seconds: float) -> None:
             deadline = time.monotonic() + seconds

@@ -1,0 +1,119 @@
+"""May a goroutine be interrupted where it is now?
+
+The tick arrives inside whatever Python code is running. Whether a goroutine may be switched out there, or
+``Cancelled`` be raised in it, is read off its stack, from the interrupted frame down to the one that called
+the goroutine's function (``Execution._call``):
+
+* ``NO``: some frame belongs to code that must not be left halfway while other goroutines of the same thread
+  run: the import machinery, gevent, greenlet, asyncio, logging, thread synchronisation, finalisation by
+  weakref, dgo's own runtime; or no goroutine's function has been called.
+* ``SWITCH``: others may run now. The caller also asks whether this thread owns the node's lock, which the stack
+  does not tell.
+* ``RAISE``: an exception may come out of nowhere here, too: it is the user's own code that was interrupted
+  (or library code that it called), not one of dgo's public modules, which may be between two steps of an
+  operation. Code of the user's that such a module has called is the user's again.
+"""
+
+from __future__ import annotations
+
+import os
+from types import FrameType
+
+import gevent
+import greenlet
+
+import dgo
+import dgo_worker
+from dgo.runtime.execution import Execution
+
+__all__ = ["NO", "RAISE", "SWITCH", "may_throw", "verdict"]
+
+NO, SWITCH, RAISE = range(3)
+
+# What a file's code is.
+PROTECTED, FACADE, LIBRARY, USER = range(4)
+
+
+def _directory(file: str | None) -> str:
+    assert file is not None
+    return os.path.dirname(file) + os.sep
+
+
+STANDARD_LIBRARY = _directory(os.__file__)
+PROTECTED_MODULES = (
+    "_threading_local.py",
+    "_weakrefset.py",
+    "asyncio/",
+    "importlib/",
+    "logging/",
+    "queue.py",
+    "selectors.py",
+    "threading.py",
+    "weakref.py",
+)
+PUBLIC_PART = _directory(dgo.__file__)
+RUNTIME = tuple(
+    f"{PUBLIC_PART}{part}{os.sep}" for part in ("cli", "coordinator", "core", "runtime", "testing", "transport", "wire")
+)
+OTHERS_RUNTIME = tuple(_directory(module.__file__) for module in (gevent, greenlet, dgo_worker))
+IMPORT_MACHINERY = ("<frozen importlib", "<frozen zipimport", f"{STANDARD_LIBRARY}importlib{os.sep}")
+
+
+def _kind(file: str) -> int:
+    if file.startswith(IMPORT_MACHINERY):
+        return PROTECTED
+    if file.startswith("<frozen "):
+        return LIBRARY
+    if file.startswith(RUNTIME) or file.startswith(OTHERS_RUNTIME):
+        return PROTECTED
+    if file.startswith(PUBLIC_PART):
+        return FACADE
+    if file.startswith(STANDARD_LIBRARY):
+        inside = file.removeprefix(STANDARD_LIBRARY)
+        if inside.startswith(PROTECTED_MODULES):
+            return PROTECTED
+        if not inside.startswith(("site-packages", "dist-packages")):
+            return LIBRARY
+    return USER
+
+
+class _Kinds(dict[str, int]):
+    """The kind of each file seen so far."""
+
+    def __missing__(self, file: str) -> int:
+        kind = self[file] = _kind(file)
+        return kind
+
+
+_kinds = _Kinds()
+_BASE = Execution._call.__code__
+
+
+def verdict(frame: FrameType | None) -> int:
+    """What may be done to a goroutine that was interrupted in ``frame``: ``NO``, ``SWITCH`` or ``RAISE``."""
+    kinds = _kinds
+    first = LIBRARY  # the first kind that is no library's
+    inside = False
+    while frame is not None:
+        code = frame.f_code
+        if code is _BASE:
+            if not inside:
+                return NO
+            return SWITCH if first == FACADE else RAISE
+        inside = True
+        kind = kinds[code.co_filename]
+        if kind == PROTECTED:
+            return NO
+        if first == LIBRARY:
+            first = kind
+        frame = frame.f_back
+    return NO
+
+
+def may_throw(frame: FrameType | None) -> bool:
+    """Whether ``Cancelled`` may be raised in a goroutine that waits in gevent, in ``frame``: not in an import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(IMPORT_MACHINERY):
+            return False
+        frame = frame.f_back
+    return True
