@@ -44,6 +44,20 @@ def closes(ch: Any) -> bool:
     return bool(ch.recv_ok(timeout=LIMIT) == (None, False))
 
 
+class Room:
+    """Counts who is inside, wherever they come from: a value that travels, around a shared counter."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self.inside = dgo.Atomic(0)
+
+    def visit(self) -> None:
+        """Enters, lets others run, leaves; fails when more are inside than there are places."""
+        assert self.inside.add(1) <= self.places
+        dgo.gosched()
+        assert self.inside.add(-1) < self.places
+
+
 def outcome(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What the call returned, or the name of the error that it raised."""
     try:

@@ -258,23 +258,25 @@ def test_a_bounded_store_built_on_a_cond_loses_nothing(everywhere, home):
     def produce(m, cond, store, values):
         for value in values:
             with m:
-                while len(store) == store.capacity:
+                while len(store.load()) == 2:
                     cond.wait(timeout=LIMIT)
-                store.send_nowait(value)
+                store.store((*store.load(), value))
                 cond.notify_all()
 
     def consume(m, cond, store, count):
         got = []
         for _ in range(count):
             with m:
-                while len(store) == 0:
+                while not store.load():
                     cond.wait(timeout=LIMIT)
-                got.append(store.recv_nowait())
+                first, *rest = store.load()
+                got.append(first)
+                store.store(tuple(rest))
                 cond.notify_all()
         return got
 
     def body(home):
-        m, store = dgo.Mutex(), dgo.Chan(2)
+        m, store = dgo.Mutex(), dgo.Atomic(())
         cond = made(home, dgo.Cond, m)
         for start in (0, 10):
             elsewhere(produce, m, cond, store, range(start, start + 10))

@@ -7,7 +7,7 @@ import pytest
 import dgo
 
 from ..places import LIMIT, OddError, elsewhere, take
-from .common import cancel_pair, cannot_travel, closes, fail, made, nothing_comes, unreached
+from .common import Room, cancel_pair, cannot_travel, closes, fail, made, nothing_comes, unreached
 
 
 def wait_for_cancel(group, told):
@@ -243,33 +243,23 @@ def test_a_member_may_add_another_one_wherever_it_runs(everywhere, home):
 
 
 def test_no_more_members_than_the_limit_run_at_once(everywhere):
-    def visit(inside):
-        inside.send_nowait(None)  # raises WouldBlock when one more than allowed is inside
-        dgo.gosched()
-        inside.recv_nowait()
-
     def body():
-        group, inside = dgo.ErrGroup(limit=2), dgo.Chan(2)
+        group, room = dgo.ErrGroup(limit=2), Room(2)
         for _ in range(12):
-            group.go(visit, inside)
+            group.go(room.visit)
         group.wait()
 
     everywhere(body)
 
 
 def test_the_limit_also_holds_for_those_who_add_members_elsewhere(everywhere):
-    def visit(inside):
-        inside.send_nowait(None)
-        dgo.gosched()
-        inside.recv_nowait()
-
-    def add(group, inside):
+    def add(group, room):
         for _ in range(4):
-            group.go(visit, inside)
+            group.go(room.visit)
 
     def body():
-        group, inside = made("away", lambda: dgo.ErrGroup(limit=2)), dgo.Chan(2)
-        for adder in [elsewhere(add, group, inside) for _ in range(3)]:
+        group, room = made("away", lambda: dgo.ErrGroup(limit=2)), Room(2)
+        for adder in [elsewhere(add, group, room) for _ in range(3)]:
             adder.result(timeout=LIMIT)
         group.wait()
 

@@ -7,7 +7,7 @@ import pytest
 import dgo
 
 from ..places import LIMIT, NOTHING, elsewhere, take
-from .common import come_to_rest, made
+from .common import Room, come_to_rest, made
 
 
 def hold(lock, unlock, held, gate):
@@ -25,12 +25,10 @@ def held_elsewhere(lock, unlock):
     return holder, gate
 
 
-def visit_alone(lock, inside, rounds):
-    for i in range(rounds):
+def visit_often(lock, room):
+    for _ in range(5):
         with lock:
-            inside.send_nowait(i)  # raises WouldBlock when another one is inside
-            dgo.gosched()
-            inside.recv_nowait()
+            room.visit()
 
 
 def queue_up(lock, unlock, name, order):
@@ -54,8 +52,8 @@ def test_a_new_mutex_can_be_locked_and_unlocked_again_and_again(everywhere, home
 
 def test_only_one_goroutine_at_a_time_is_inside_a_mutex(everywhere, home):
     def body(home):
-        m, inside = made(home, dgo.Mutex), dgo.Chan(1)
-        for visitor in [elsewhere(visit_alone, m, inside, 5) for _ in range(6)]:
+        m, room = made(home, dgo.Mutex), Room(1)
+        for visitor in [elsewhere(visit_often, m, room) for _ in range(6)]:
             visitor.result(timeout=LIMIT)
 
     everywhere(body, home)
@@ -216,26 +214,23 @@ def test_readers_and_writers_wait_for_a_writer(everywhere, home):
 
 
 def test_a_writer_is_alone_inside_an_rwmutex(everywhere, home):
-    def write(rw, inside, readers):
-        for i in range(5):
+    def write(rw, inside):
+        for _ in range(5):
             with rw.write():
-                inside.send_nowait(i)  # raises WouldBlock when another writer is inside
+                assert inside.add(100) == 100
                 dgo.gosched()
-                assert len(readers) == 0
-                inside.recv_nowait()
+                assert inside.add(-100) == 0
 
-    def read(rw, inside, readers):
-        for i in range(5):
+    def read(rw, inside):
+        for _ in range(5):
             with rw.read():
-                readers.send_nowait(i)
+                assert inside.add(1) < 100
                 dgo.gosched()
-                assert len(inside) == 0
-                readers.recv_nowait()
+                assert inside.add(-1) < 100
 
     def body(home):
-        rw, inside, readers = made(home, dgo.RWMutex), dgo.Chan(1), dgo.Chan(100)
-        visitors = [elsewhere(fn, rw, inside, readers) for fn in (read, write, read, write, read)]
-        for visitor in visitors:
+        rw, inside = made(home, dgo.RWMutex), dgo.Atomic(0)
+        for visitor in [elsewhere(fn, rw, inside) for fn in (read, write, read, write, read)]:
             visitor.result(timeout=LIMIT)
 
     everywhere(body, home)

@@ -7,7 +7,7 @@ import pytest
 import dgo
 
 from ..places import LIMIT, NOTHING, elsewhere, take
-from .common import come_to_rest, made
+from .common import Room, come_to_rest, made
 
 
 def pass_through(sem, units, name, order):
@@ -21,12 +21,10 @@ def take_when_free(sem, units, name, order):
     order.send(name, timeout=LIMIT)
 
 
-def visit(sem, inside, rounds):
-    for i in range(rounds):
+def visit_often(sem, room):
+    for _ in range(5):
         with sem:
-            inside.send_nowait(i)  # raises WouldBlock when one more than allowed is inside
-            dgo.gosched()
-            inside.recv_nowait()
+            room.visit()
 
 
 def test_a_semaphore_has_as_many_units_as_it_was_given(everywhere, home):
@@ -42,8 +40,8 @@ def test_a_semaphore_has_as_many_units_as_it_was_given(everywhere, home):
 
 def test_no_more_goroutines_than_units_are_inside_a_semaphore(everywhere, home):
     def body(home):
-        sem, inside = made(home, dgo.Semaphore, 2), dgo.Chan(2)
-        for visitor in [elsewhere(visit, sem, inside, 5) for _ in range(6)]:
+        sem, room = made(home, dgo.Semaphore, 2), Room(2)
+        for visitor in [elsewhere(visit_often, sem, room) for _ in range(6)]:
             visitor.result(timeout=LIMIT)
 
     everywhere(body, home)
