@@ -296,6 +296,12 @@ def test_a_cancel_does_not_reach_the_goroutines_that_a_goroutine_started(everywh
     everywhere(body)
 
 
+def test_concurrent_futures_see_a_cancelled_goroutine_as_done(cluster):
+    goroutine = cancelled_receiver()
+    done, pending = concurrent.futures.wait([goroutine], timeout=LIMIT)
+    assert (done, pending) == ({goroutine}, set())
+
+
 # ---- clean-up ------------------------------------------------------------------------------------
 
 

@@ -39,7 +39,10 @@ class Doomed:
     def __init__(self, fn, *args):
         ready, self._told = dgo.Chan(), dgo.Chan(1)
         self._goroutine = elsewhere(fn, *args, ready, self._told)
-        self.pid = ready.recv(timeout=LIMIT)
+        self._goroutine.add_done_callback(lambda _: ready.close())
+        self.pid, prepared = ready.recv_ok(timeout=LIMIT)
+        if not prepared:
+            self._goroutine.result(timeout=LIMIT)  # raises what kept it from its preparations
 
     def kill(self):
         """Ends the worker and waits until that is known here."""

@@ -244,3 +244,13 @@ def test_a_bound_method_of_an_object_acts_on_the_object_wherever_it_arrives(ever
         assert cell.load() == len(WAYS)
 
     everywhere(body, home)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_an_object_is_no_goroutine(everywhere, kind):
+    def body(make):
+        before = dgo.num_goroutine()
+        kept = [make() for _ in range(5)]
+        assert dgo.num_goroutine() <= before, kept
+
+    everywhere(body, MAKERS[kind])
