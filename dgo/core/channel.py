@@ -114,7 +114,7 @@ class Channel:
 
     __slots__ = (
         "__weakref__", "buffer", "capacity", "closed", "deferred", "handed", "handoffs", "lent", "loan", "match",
-        "number", "receivers", "senders",
+        "number", "receivers", "returning", "senders",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -129,6 +129,7 @@ class Channel:
         self.loan: Any = None  # a Loan, once one was made
         self.match: Match | None = None
         self.deferred: deque[Callable[[], object]] | None = None  # what comes after the match
+        self.returning = False  # values come back, and nobody has been served with them yet
         self.closed = False
 
     # ---- operations that do not wait -------------------------------------------------------------
@@ -280,6 +281,8 @@ class Channel:
 
     def settle(self) -> None:
         """Serves whoever can be served, until nobody can be or a select has to be waited for."""
+        if self.returning:
+            return
         while self.match is None and self._step():
             pass
         deferred = self.deferred
@@ -289,7 +292,7 @@ class Channel:
 
     def when_settled(self, action: Callable[[], object]) -> None:
         """Has ``action`` called when no match is under way: now, or after it, in order."""
-        if self.match is None:
+        if self.match is None and not self.returning:
             action()
         else:
             self.defer(action)
@@ -341,11 +344,18 @@ class Channel:
             if not case.claim(match):
                 return  # the answer comes as ``granted`` or ``refused``
             match.granted += 1
-        self.match = None
-        if self._possible(match):
-            self._serve(match.sender, match.receiver)
         else:
-            _release(match.need[: match.granted], match)
+            if self._possible(match):
+                self.match = None
+                self._serve(match.sender, match.receiver)
+                return
+        self._give_up(match)
+
+    def _give_up(self, match: Match) -> None:
+        """Nothing comes of it. What was deferred comes after the next attempt, so the match ends after the release."""
+        for case in match.need[: match.granted]:
+            case.unclaim(match)
+        self.match = None
 
     def granted(self, match: Match) -> None:
         """The select that was asked has granted, some time later."""
@@ -357,9 +367,8 @@ class Channel:
     def refused(self, match: Match) -> None:
         """The select that was asked has ended, or its process has died: its party is out of reach."""
         if self.match is match:
-            self.match = None
             match.need[match.granted].leave()
-            _release(match.need[: match.granted], match)
+            self._give_up(match)
             self.settle()
 
     def _possible(self, match: Match) -> bool:
@@ -430,6 +439,7 @@ class Channel:
     def returned(self, handoffs: list[Handoff]) -> None:
         """The other process died before it took these values: they are first in line again."""
         assert self.handoffs is not None
+        self.returning = True
         given = set(handoffs)
         ordered = [handoff for handoff in self.handoffs if handoff in given]
         for handoff in reversed(ordered):
@@ -441,6 +451,7 @@ class Channel:
                 handoff.sender.fail(ChannelClosed(CLOSED_MEANWHILE))
             else:
                 handoff.sender.release(self.senders)
+        self.returning = False
         self.settle()
 
     def _untie(self) -> None:
@@ -516,11 +527,6 @@ def _may_meet(sender: Party, receiver: Party) -> bool:
     """A select does not meet itself; two that poll do not meet."""
     select = sender.select
     return (select is None or select is not receiver.select) and not (sender.poll and receiver.poll)
-
-
-def _release(cases: list[Case], match: Match) -> None:
-    for case in cases:
-        case.unclaim(match)
 
 
 def _give_up(ticket: Ticket, would_block: BaseException) -> None:

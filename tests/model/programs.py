@@ -84,6 +84,25 @@ SMALL: dict[str, dict[str, Any]] = {
             (P, (("send", 1, "q"),)),
         ],
     },
+    "a default whose partner may die or be gone, and another one behind it": {
+        "channels": [(P, 0), (Q, 0)],
+        "goroutines": [
+            (Q, (select((0, None), (1, None)),)),
+            (P, (("recv", 0),)),
+            (P, (select((0, "a"), flags=DEFAULT),)),
+            (Q, (("send", 1, "z"),)),
+        ],
+        "kill": (Q,),
+    },
+    "the same, with the default elsewhere": {
+        "channels": [(P, 0), (Q, 0)],
+        "goroutines": [
+            (Q, (select((0, None), (1, None)),)),
+            (P, (("recv", 0),)),
+            (R, (select((0, "a"), (1, "b"), flags=DEFAULT),)),
+        ],
+        "kill": (Q,),
+    },
     "a receive that may time out": {
         "channels": [(P, 1)],
         "goroutines": [(Q, (("recv", 0, "timeout"),)), (P, (("send", 0, "a"),))],

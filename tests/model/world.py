@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from dgo.core.channel import Channel
-from dgo.core.select import Select
-from dgo.core.ticket import DONE, HELD, Ticket
+from dgo.core.select import DEFAULT, Select
+from dgo.core.ticket import DONE, HELD, WAITING, Ticket
 from dgo.errors import ChannelClosed, ChannelLost, Timeout
 from dgo.runtime.homes import Homes
 from dgo.runtime.loans import Loans
@@ -135,6 +135,7 @@ class Goroutine:
         self.at = 0
         self.ticket: Ticket | None = None
         self.outcomes: list[Any] = []
+        self.witnesses: list[Ticket] = []  # could have been met when this select with a default began
 
     @property
     def operation(self) -> Any:
@@ -183,6 +184,7 @@ class Goroutine:
             ref = None if channel is not None else self.world.ref(self.process, number)
             entries.append(Entry(index, channel, ref, value is not None, value))
         poll = "default" in flags
+        self.witnesses = self.world.partners(cases) if poll else []
         try:
             found = process.selects.at_once(entries, poll)
         except ChannelClosed:
@@ -201,6 +203,10 @@ class Goroutine:
         self.ticket = None
 
     def _ended(self, result: Any, ok: bool, error: str | None) -> None:
+        if self.witnesses and result is not None and result[0] == DEFAULT:
+            still = [ticket for ticket in self.witnesses if ticket.state == WAITING and ticket.queue is not None]
+            assert not still, "default was taken although somebody waited at every moment"
+        self.witnesses = []
         self.outcomes.append((result, ok, error))
         self.at += 1
 
@@ -261,6 +267,17 @@ class World:
         if self.homes[number] in self.processes[process].forgotten:
             ref.lost = "killed"
         return ref
+
+    def partners(self, cases: Any) -> list[Ticket]:
+        """The plain operations that wait now and that one of the cases could meet."""
+        found = []
+        for number, value in cases:
+            home = self.homes[number]
+            if home != self.dead:
+                channel = self.processes[home].values.exports[number]
+                queue = channel.senders if value is None else channel.receivers
+                found += [party for party in queue if party.select is None and not party.poll]
+        return found
 
     def post(self, source: int, target: int, message: list[Any]) -> None:
         if target != self.dead:
