@@ -80,7 +80,7 @@ class Mutex:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended; what it still holds is lost."""
         if self.holder == owner:
-            self._lose(f"goroutine {owner_name(owner)} ended while it held this Mutex")
+            self._lose(f"{owner_name(owner)} ended while it held this Mutex")
 
     def lost(self, node: int) -> None:
         """The process ``node`` died (its waiting tickets have left already)."""

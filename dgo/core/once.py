@@ -66,7 +66,7 @@ class Once:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended; it will not finish."""
         if self.runner == owner:
-            self._lose(f"goroutine {owner_name(owner)} ended")
+            self._lose(f"{owner_name(owner)} ended")
 
     def lost(self, node: int) -> None:
         """The process ``node`` died (its waiting tickets have left already)."""

@@ -13,6 +13,6 @@ Owner: TypeAlias = "tuple[int, int, int]"
 
 
 def owner_name(owner: Owner) -> str:
-    """For people: the goroutine's id, or whose thread it is."""
+    """For people: which goroutine, or whose thread it is."""
     node, spawner, number = owner
-    return object_name(spawner, number) if spawner else f"a thread of {node_name(node)}"
+    return f"goroutine {object_name(spawner, number)}" if spawner else f"a thread of process {node_name(node)}"

@@ -128,7 +128,7 @@ class RWMutex:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended: its read locks are returned, its write lock is lost."""
         if self.writer == owner:
-            self._lose(f"goroutine {owner_name(owner)} ended while it held this RWMutex for writing")
+            self._lose(f"{owner_name(owner)} ended while it held this RWMutex for writing")
         elif self.readers.pop(owner, None) is not None:
             self._settle()
 

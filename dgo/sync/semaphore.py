@@ -97,10 +97,12 @@ class Semaphore(SharedObject):
         """Takes ``k`` units if they are free and nobody waits. True if they are taken now.
 
         Raises:
-            ValueError: you: there are not so many units, or fewer than 1 were asked for.
+            ValueError: you: fewer than 1 were asked for.
             ChannelLost: the world: the process in which the semaphore lived has died.
         """
-        units = self._units(k, "try_acquire")
+        units = _count(k, "try_acquire")
+        if units > self._size:
+            return False
         node = self._node
         if self._core is not None:
             with node.lock:

@@ -19,7 +19,9 @@ def timed(parent, seconds):
 
 
 def in_seconds(seconds):
-    return datetime.now(UTC) + timedelta(seconds=seconds)
+    """A moment by the calendar of the cluster: a simulated one has its own."""
+    now = dgo.after(0).recv(timeout=LIMIT)
+    return datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
 
 
 def moment(deadline):
