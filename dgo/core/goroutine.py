@@ -124,7 +124,6 @@ class Goroutine:
         self.where = None
         self.outcome = outcome
         self.held = None
-        self.on_cancel = None
         on_end, self.on_end = self.on_end, None
         try:
             if on_end is not None:

@@ -342,34 +342,39 @@ class Execution:
 
     def run(self, task: Task) -> None:
         """Calls the task's function and reports its end. In the task's carrier, without the lock."""
-        with self._node.lock:
-            self._uncount(task)
+        node = self._node
+        record = task.record
+        with node.lock:
             if task.cancellation is not None:  # in the moment in which it was taken from the queue
+                self._uncount(task)
                 self._end(task, Outcome(Ending.CANCELLED, None))
                 return
-            if task.record is not None:
-                task.record.start(self._node.id)
-            else:
+            if record is None:
+                self.unstarted -= 1
                 self._started.setdefault(task.spawner, []).append(task.number)
+            else:
+                self.unstarted_local -= 1
+                record.start(node.id)
+                if node.spawner.blocked:
+                    node.spawner.some_started()
         self.running += 1
         try:
             outcome = self._call(task)
         finally:
             self.running -= 1
-        with self._node.lock:
-            if outcome.ending == Ending.RETURNED:
+        with node.lock:
+            if task.cancellation is not None and outcome.ending == Ending.RETURNED:
                 self.look(task)
             self._end(task, outcome)
 
     def _uncount(self, task: Task) -> None:
-        """It starts, or never will."""
+        """It never starts."""
         if task.record is None:
             self.unstarted -= 1
             return
         self.unstarted_local -= 1
-        spawner = self._node.spawner
-        if spawner.blocked:
-            spawner.some_started()
+        if self._node.spawner.blocked:
+            self._node.spawner.some_started()
 
     def _call(self, task: Task) -> Outcome:
         call = task.call
@@ -418,7 +423,8 @@ class Execution:
             self.stopping.discard(task)
         if self.before_end is not None:
             self.before_end(task)
-        self._free(task)
+        if task.resources:
+            self._free(task)
         node = self._node
         if task.holding:
             abandon_all(node, task)

@@ -38,7 +38,7 @@ __all__ = ["Sysmon"]
 
 log = logging.getLogger("dgo.worker")
 
-LATE_SECONDS = 0.01  # without a turn, after which the hub is stood in for
+LATE_SECONDS = 0.015  # without a turn, after which the hub is stood in for
 IDLE_SECONDS = 0.02  # between two looks while the hub polls
 LONG_IDLE_SECONDS = 0.05  # the same, once it has been polling for a while
 LONG_IDLE_AFTER = 25  # looks

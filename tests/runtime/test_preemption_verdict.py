@@ -1,0 +1,72 @@
+"""Where a goroutine may be interrupted, as its stack tells."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import gevent
+import pytest
+
+import dgo
+import dgo.testing
+from dgo_worker.preemption import NO, RAISE, SWITCH, verdict
+
+LIMIT = 30
+USER, OTHER_USER = "/home/somebody/program.py", "<string>"
+LIBRARY = os.path.join(os.path.dirname(os.__file__), "statistics.py")
+INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages", "numpy", "core.py")
+PUBLIC = os.path.join(os.path.dirname(dgo.__file__), "combine.py")
+SYNC = os.path.join(os.path.dirname(dgo.__file__), "sync", "once.py")
+
+
+def of_stdlib(name):
+    return os.path.join(os.path.dirname(os.__file__), name)
+
+
+def beside(module, name):
+    return os.path.join(os.path.dirname(module.__file__), name)
+
+
+def stack_of(files):
+    """The verdict in a goroutine whose stack, from the outermost frame, is of code of these files."""
+
+    def innermost():
+        return verdict(sys._getframe(1))
+
+    call = innermost
+    for file in reversed(files):
+        names = {"inner": call}
+        exec(compile("def step():\n    return inner()\n", file, "exec"), names)
+        call = names["step"]
+    return call()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param([USER], RAISE, id="a function of the user's"),
+        pytest.param([USER, LIBRARY], RAISE, id="the library called by it"),
+        pytest.param([USER, INSTALLED, OTHER_USER], RAISE, id="an installed package"),
+        pytest.param([USER, PUBLIC], SWITCH, id="a public module of dgo's"),
+        pytest.param([USER, PUBLIC, LIBRARY], SWITCH, id="the library called by it for dgo"),
+        pytest.param([USER, SYNC, OTHER_USER], RAISE, id="the user's code called by dgo"),
+        pytest.param([USER, "<frozen importlib._bootstrap>", OTHER_USER], NO, id="a module being imported"),
+        pytest.param([USER, of_stdlib("importlib/__init__.py")], NO, id="import_module"),
+        pytest.param([USER, of_stdlib("logging/__init__.py"), USER], NO, id="a log handler"),
+        pytest.param([USER, of_stdlib("asyncio/events.py"), USER], NO, id="a coroutine"),
+        pytest.param([USER, of_stdlib("threading.py")], NO, id="thread synchronisation"),
+        pytest.param([USER, of_stdlib("weakref.py"), USER], NO, id="a finalizer"),
+        pytest.param([USER, beside(gevent, "hub.py"), USER], NO, id="gevent"),
+        pytest.param([USER, beside(dgo, "runtime/node.py")], NO, id="dgo's runtime"),
+        pytest.param([USER, beside(dgo, "wire/snapshot/raw.py"), USER], NO, id="an object being pickled"),
+    ],
+)
+def test_the_verdict_on_a_stack(files, expected):
+    with dgo.testing.LocalCluster(nodes=2, seed=1) as cluster:
+        assert cluster.run(lambda: dgo.go(stack_of, files).result(timeout=LIMIT)) == expected
+
+
+def test_outside_goroutines_nothing_is_interrupted():
+    assert verdict(sys._getframe()) == NO
+    assert verdict(None) == NO
