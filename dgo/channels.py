@@ -81,7 +81,7 @@ class _Handle(Shared):
         if self._core is None:
             return int(self._ask("len", [], "chan len")[0])
         with self._node.lock:
-            if not self._core.lent:
+            if not self._core.lent and not self._core.handoffs:
                 return len(self._core)
         return int(self._after_loans(measure_channel, "chan len").result)
 
@@ -236,7 +236,7 @@ class _Receiving(_Handle, Generic[T]):
         else:
             with self._node.lock:
                 found = core.try_recv()
-                sure = not (core.lent or core.senders or core.match)
+                sure = not (core.lent or core.senders or core.handoffs or core.match)
             if found is None and not sure:
                 ticket = self._after_loans(poll_channel, "chan receive")
                 found = ticket.result, ticket.ok

@@ -35,7 +35,7 @@ counts as occupied.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,31 @@ class Handoff:
         channel: where it came from.
         value: the frozen value.
         sender: the HELD sender, or None when the value occupies a slot of the buffer.
+        barriers: what waits for its end; None if nothing does.
     """
 
-    __slots__ = ("channel", "sender", "value")
+    __slots__ = ("barriers", "channel", "sender", "value")
 
     def __init__(self, channel: Channel, value: Any, sender: Party | None) -> None:
         self.channel = channel
         self.value = value
         self.sender = sender
+        self.barriers: list[Barrier] | None = None
+
+
+class Barrier:
+    """An action that comes after the end of some handoffs."""
+
+    __slots__ = ("action", "left")
+
+    def __init__(self, handoffs: Iterable[Handoff], action: Callable[[], object]) -> None:
+        self.action = action
+        self.left = 0
+        for handoff in handoffs:
+            self.left += 1
+            if handoff.barriers is None:
+                handoff.barriers = []
+            handoff.barriers.append(self)
 
 
 class Match:
@@ -254,8 +271,8 @@ class Channel:
         self.settle()
         if ticket.state == HELD:
             ticket.doomed = would_block
-        else:
-            self.when_settled(partial(_give_up, ticket, would_block))
+        elif ticket.state == WAITING:
+            self.when_quiet(partial(_give_up, ticket, would_block))
 
     def poll(self, ticket: Ticket, would_block: BaseException) -> None:
         """Receives for ``ticket`` if that is possible at once; else the ticket fails with ``would_block``."""
@@ -267,7 +284,8 @@ class Channel:
         ticket.poll = True
         ticket.enqueue(self.receivers)
         self.settle()
-        self.when_settled(partial(_give_up, ticket, would_block))
+        if ticket.state == WAITING:
+            self.when_quiet(partial(_give_up, ticket, would_block))
 
     def ready(self, case: Case) -> bool:
         """Whether the case of a select could be served now, as far as can be known without asking anybody."""
@@ -296,6 +314,24 @@ class Channel:
             action()
         else:
             self.defer(action)
+
+    def when_quiet(self, action: Callable[[], object]) -> None:
+        """Has ``action`` called when the values that are on their way now have arrived, and no match is under way.
+
+        A receive in another process has returned before we are told: whoever claims that nothing can be sent, or
+        that a closed channel is not drained, has to wait for that.
+        """
+        if self.handoffs:
+            Barrier(self.handoffs, action)
+        else:
+            self.when_settled(action)
+
+    def _passed(self, handoffs: Iterable[Handoff]) -> None:
+        for handoff in handoffs:
+            for barrier in handoff.barriers or ():
+                barrier.left -= 1
+                if not barrier.left:
+                    self.when_settled(barrier.action)
 
     def defer(self, action: Callable[[], object]) -> None:
         """Has ``action`` called at the end of the next ``settle`` after which no match is under way."""
@@ -435,6 +471,8 @@ class Channel:
         else:
             self.handed -= 1
         self.settle()
+        if handoff.barriers is not None:
+            self._passed([handoff])
 
     def returned(self, handoffs: list[Handoff]) -> None:
         """The other process died before it took these values: they are first in line again."""
@@ -453,6 +491,7 @@ class Channel:
                 handoff.sender.release(self.senders)
         self.returning = False
         self.settle()
+        self._passed(ordered)
 
     def _untie(self) -> None:
         """A slot is free: the value on its way whose sender has waited longest gets it."""

@@ -453,7 +453,7 @@ class Select(Ticket):
             assert self.port is not None
             self.port.withdraw(home, self.order[1], True)
         for case in self.cases:
-            case.channel.when_settled(case.withdraw)
+            case.channel.when_quiet(case.withdraw)
         self._withdrawn()
 
     def gone(self) -> None:
@@ -574,7 +574,7 @@ class Distant:
             return
         self.left = len(self.cases)
         for case in self.cases:
-            case.channel.when_settled(case.withdraw)
+            case.channel.when_quiet(case.withdraw)
 
     def gone(self) -> None:
         """One case can be served no more."""

@@ -64,7 +64,12 @@ def poll_channel(channel: Channel, ticket: Ticket) -> None:
 
 def measure_channel(channel: Channel, ticket: Ticket) -> None:
     """``len()`` for a ticket."""
-    ticket.complete(len(channel))
+    channel.when_quiet(partial(_measure, channel, ticket))
+
+
+def _measure(channel: Channel, ticket: Ticket) -> None:
+    if ticket.state == WAITING:
+        ticket.complete(len(channel))
 
 
 def _add(group: WaitGroup, ticket: Ticket, n: int) -> None:

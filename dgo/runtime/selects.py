@@ -94,7 +94,9 @@ class Selects:
         ready = []
         for entry in entries:
             core = entry.core
-            if core is None or core.match is not None or (core.lent and (entry.sending or poll)):
+            if core is None or core.match is not None:
+                return None
+            if (core.lent and (entry.sending or poll)) or (core.handoffs and poll):
                 return None
             if entry.sending:
                 if core.receivers:

@@ -25,6 +25,7 @@ class Item:
     sender: int
     stored: bool = False
     doom: str | None = None
+    poll: bool = False
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Reference:
     lent: int = 0
     line: list[Item] = field(default_factory=list)
     flying: list[tuple[int, Item]] = field(default_factory=list)  # (receiver, item), in the order of service
-    receivers: list[tuple[int, bool]] = field(default_factory=list)  # (number, remote)
+    receivers: list[tuple[int, bool, bool]] = field(default_factory=list)  # (number, remote, poll)
+    patience: dict[int, set[int]] = field(default_factory=dict)  # who does not wait -> the flights it has to wait for
     fate: dict[int, tuple[str, Any]] = field(default_factory=dict)
 
     def occupied(self) -> int:
@@ -48,33 +50,45 @@ class Reference:
     def free(self) -> bool:
         return self.occupied() < self.capacity
 
-    def send(self, number: int, value: Any) -> None:
+    def send(self, number: int, value: Any, poll: bool = False) -> None:
         if self.closed:
             self.fate[number] = (CLOSED, None)
             return
         self.fate[number] = (WAITING, None)
-        self.line.append(Item(value, number))
+        self.line.append(Item(value, number, poll=poll))
         self.settle()
 
     def offer(self, number: int, value: Any) -> None:
-        if not self.closed and not self.receivers and not self.free():
-            self.fate[number] = (WOULD_BLOCK, None)
-            return
-        self.send(number, value)
+        self.send(number, value, poll=True)
         for item in self.items():
-            if item.sender == number and not item.stored:
+            if item.sender == number and not item.stored and item not in self.line:
                 item.doom = WOULD_BLOCK  # it meets a receiver elsewhere; if that one dies, nobody waited
+        self.give_up_soon(number)
 
-    def recv(self, number: int, remote: bool) -> None:
+    def recv(self, number: int, remote: bool, poll: bool = False) -> None:
         self.fate[number] = (WAITING, None)
-        self.receivers.append((number, remote))
+        self.receivers.append((number, remote, poll))
         self.settle()
 
     def poll(self, number: int, remote: bool) -> None:
-        if self.line or self.drained():
-            self.recv(number, remote)
-        else:
-            self.fate[number] = (WOULD_BLOCK, None)
+        self.recv(number, remote, poll=True)
+        self.give_up_soon(number)
+
+    def give_up_soon(self, number: int) -> None:
+        """It does not wait, but for news of the values that are on their way."""
+        waits = any(item.sender == number and not item.stored for item in self.line)
+        if waits or any(entry[0] == number for entry in self.receivers):
+            self.patience[number] = {receiver for receiver, _ in self.flying}
+            self.give_up()
+
+    def give_up(self, landed: int | None = None) -> None:
+        for number, flights in list(self.patience.items()):
+            flights.discard(landed)  # type: ignore[arg-type] # None is in no set of numbers
+            if not flights:
+                del self.patience[number]
+                if self.fate[number][0] == WAITING and all(item.sender != number for _, item in self.flying):
+                    self.cancel(number)
+                    self.fate[number] = (WOULD_BLOCK, None)
 
     def close(self) -> None:
         self.closed = True
@@ -101,6 +115,7 @@ class Reference:
         self.flying = [entry for entry in self.flying if entry[1] is not item]
         self.fate[item.sender] = (SENT, None)
         self.settle()
+        self.give_up(receiver)
 
     def returned(self, receivers: list[int]) -> None:
         back = [item for number, item in self.flying if number in receivers]
@@ -113,6 +128,8 @@ class Reference:
         # What is stored comes before what still waits (a loan may have arrived meanwhile).
         self.line = sorted(line, key=lambda item: not item.stored)
         self.settle()
+        for number in receivers:
+            self.give_up(number)
 
     def lend(self, wanted: int) -> int:
         if self.closed or any(not item.stored for item in self.line):
@@ -141,21 +158,25 @@ class Reference:
         while self._meet() or self._store():
             pass
         if self.drained():
-            for number, _ in self.receivers:
+            for number, _, _ in self.receivers:
                 self.fate[number] = (DRAINED, None)
             self.receivers = []
 
     def _meet(self) -> bool:
-        if not self.line or not self.receivers:
-            return False
-        item = self.line.pop(0)
-        number, remote = self.receivers.pop(0)
-        self.fate[number] = (GOT, item.value)
-        if remote:
-            self.flying.append((number, item))
-        else:
-            self.fate[item.sender] = (SENT, None)
-        return True
+        for item in self.line:
+            for entry in self.receivers:
+                number, remote, poll = entry
+                if poll and item.poll and not item.stored:
+                    continue  # two that do not wait do not meet
+                self.line.remove(item)
+                self.receivers.remove(entry)
+                self.fate[number] = (GOT, item.value)
+                if remote:
+                    self.flying.append((number, item))
+                else:
+                    self.fate[item.sender] = (SENT, None)
+                return True
+        return False
 
     def _store(self) -> bool:
         waiting = [item for item in self.items() if not item.stored]

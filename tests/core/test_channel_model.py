@@ -212,8 +212,10 @@ class ChannelModel(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_who_could_be_served(self) -> None:
-        ready = self.channel.buffer or self.channel.senders
+        receivers = [ticket for ticket in self.channel.receivers if not ticket.poll]
+        ready = self.channel.buffer or [ticket for ticket in self.channel.senders if not ticket.poll]
         assert not (self.channel.receivers and ready)
+        assert not (receivers and (ready or self.channel.senders))
 
     def teardown(self) -> None:
         """Leftovers: when everybody has gone, all queues are empty."""
