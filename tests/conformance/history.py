@@ -259,33 +259,21 @@ def _could_send(facts: Facts, call: Call, channel: int, capacity: int) -> bool:
         return False
     here = 0
     for value, send in facts.maybe_sent(channel):
-        here += send.began < call.ended and not _gone(facts, value, call, channel)
+        here += send.began < call.ended and not _gone(facts, value, call)
     return here < capacity
 
 
-def _gone(facts: Facts, value: Any, call: Call, channel: int) -> bool:
-    """Whether the channel's home knew, when ``call`` began, that the value was taken.
-
-    The word of it travels while the receiver goes on; it is there when the receiver's next call comes back.
-    """
+def _gone(facts: Facts, value: Any, call: Call) -> bool:
+    """Whether the value had been received when ``call`` began."""
     receive = facts.receipt(value)
-    if receive is None or receive.ended > call.began:
-        return False
-    return receive.who == call.who or any(
-        later.who == receive.who
-        and later.began > receive.ended
-        and later.ended < call.began
-        and (effect := later.effect()) is not None
-        and effect.channel == channel
-        for later in facts.calls
-    )
+    return receive is not None and receive.ended <= call.began
 
 
 def _could_receive(facts: Facts, call: Call, channel: int) -> bool:
     if facts.others(call, RECEIVE, channel):
         return False
     if facts.closed_since(channel) < call.began:
-        return all(_gone(facts, value, call, channel) for value, _ in facts.maybe_sent(channel))
+        return all(_gone(facts, value, call) for value, _ in facts.maybe_sent(channel))
     for value, send in facts.sent(channel):
         receive = facts.receipt(value)
         if send.ended < call.began and receive is not None and receive.began > call.ended:
