@@ -160,7 +160,9 @@ class Sysmon:
         self._registered = now
 
     def _report(self, seconds: float) -> bool:
-        """Tells which goroutine has held the worker up, and where; False if none has."""
+        """Tells which goroutine has held others up, and where; False if none has, or nobody waits for it."""
+        if not self._host.carriers.queue:
+            return False
         frame = sys._current_frames().get(self._main_thread)
         task = running_task(frame)
         if frame is None or task is None:

@@ -34,6 +34,8 @@ from dgo.wire.snapshot.raw import is_small_and_plain
 __all__ = ["OUT_OF_BAND_BYTES", "CodelessPickler", "FindBlob", "Pickled", "ValuePickler", "dump", "load"]
 
 OUT_OF_BAND_BYTES = 16 * 1024
+NO_FILE_NAME = "<dynamic-code>"
+_reduce_code: Callable[[CodeType], tuple[Any, tuple[Any, ...]]] = cloudpickle.Pickler.dispatch_table[CodeType]
 """Buffers of at least this size travel beside the pickle; for smaller ones a frame costs more than a copy."""
 
 FindBlob = Callable[[bytes], CodeType]
@@ -106,7 +108,9 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle sh
         return make, arguments, (set_state, state), None, None, homecoming.set_class_state
 
     def reduce_code(self, code: CodeType) -> Any:
-        return NotImplemented
+        # From 3.1.3 on cloudpickle leaves out the name of the file, without which a traceback shows no source lines.
+        make, arguments = _reduce_code(code)
+        return make, tuple(code.co_filename if part == NO_FILE_NAME else part for part in arguments)
 
 
 class CodelessPickler(ValuePickler, metaclass=abc.ABCMeta):
