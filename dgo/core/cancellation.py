@@ -6,6 +6,7 @@ Each call of ``cancel()`` raises one ``Cancelled`` in the goroutine, once::
        ▲                  │
        └──── verdict ─────┘                               (the operation had completed nevertheless)
     pending ──take──> delivered                           (raised where the goroutine computes or sleeps)
+    delivered ──unheard──> pending                        (C code has swallowed it: ``went_on``, but unseen)
 
 The spawner says how often ``cancel()`` was called so far, so what it says may be repeated or come late.
 
@@ -83,6 +84,12 @@ class Cancellation:
         self.delivered += 1
         self.watched = error
         self._sightings = 0
+
+    def unheard(self) -> None:
+        """The ``Cancelled`` delivered last has never reached the goroutine's code: it is to be raised again."""
+        assert self.delivered, "what was delivered can get lost"
+        self.delivered -= 1
+        self.pending += 1
 
     def went_on(self, handling: BaseException | None, certain: bool = True) -> bool:
         """The goroutine is seen at work: True, once, if it has caught the ``Cancelled`` delivered last.

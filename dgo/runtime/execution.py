@@ -42,6 +42,7 @@ __all__ = ["IN_QUEUE", "Execution", "GoroutineExit", "Task"]
 log = logging.getLogger("dgo.execution")
 
 REPORT_AT = 256  # ends in one message
+HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
 
 
 IN_QUEUE = Ticket(None)  # stands for the wait of a goroutine that has let others run first
@@ -324,7 +325,15 @@ class Execution:
             certain: False if it may have been interrupted anywhere.
         """
         cancellation = task.cancellation
-        if cancellation is not None and cancellation.went_on(sys.exc_info()[1], certain):
+        if cancellation is None:
+            return
+        watched = cancellation.watched
+        if not cancellation.went_on(sys.exc_info()[1], certain):
+            return
+        if watched is not None and _was_swallowed(watched):
+            cancellation.unheard()
+            self._note(task, cancellation)
+        else:
             self._tell(task)
 
     def _tell(self, task: Task) -> None:
@@ -478,6 +487,16 @@ class Execution:
 
 def _cancelled(task: Task) -> Cancelled:
     return Cancelled(f"goroutine {task.id_text} ({task.name}) was cancelled")
+
+
+def _was_swallowed(error: BaseException) -> bool:
+    """Whether an error that was raised in a signal's handler has never got to the code that was interrupted.
+
+    C code that formats the message of an exception may look for signals, and then forgets what their handlers have
+    raised (CPython 3.11, PyErr_Format). Then nothing has ever caught it: it has no traceback, or the handler's only.
+    """
+    trace = error.__traceback__
+    return trace is None or trace.tb_frame.f_code.co_name == HANDLER
 
 
 class _Starter:

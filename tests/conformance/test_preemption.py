@@ -421,7 +421,7 @@ def test_unstarted_goroutines_behind_one_in_c_are_stolen(program):
     assert program(source).stdout.split() == ["True"]
 
 
-def test_a_goroutine_that_stalls_its_worker_is_reported_with_its_line(program):
+def test_a_goroutine_that_stalls_others_is_reported_with_its_line(program):
     source = """
         import ctypes
         import dgo
@@ -433,9 +433,17 @@ def test_a_goroutine_that_stalls_its_worker_is_reported_with_its_line(program):
         def compute_with_the_gil():
             ctypes.PyDLL(None).usleep(1_500_000)
 
+        def tick(end):
+            while not end.closed:
+                dgo.gosched()
+
         with dgo.init(workers=1):
+            end = dgo.Chan()
+            neighbour = dgo.go(tick, end)
             dgo.go(compute_without_the_gil).wait()
             dgo.go(compute_with_the_gil).wait()
+            end.close()
+            neighbour.wait()
     """
     ended = program(source)
     reports = [line for line in ended.stderr.splitlines() if "kept this worker's other goroutines waiting" in line]
@@ -443,3 +451,18 @@ def test_a_goroutine_that_stalls_its_worker_is_reported_with_its_line(program):
     for report, name in zip(reports, ("compute_without_the_gil", "compute_with_the_gil"), strict=True):
         assert name in report
         assert "WARNING" in report
+
+
+def test_a_goroutine_that_takes_long_is_not_reported_while_nobody_waits_for_its_worker(program):
+    source = """
+        import dgo
+
+        def compute():
+            import hashlib
+            hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 6_000_000)
+
+        with dgo.init(workers=1):
+            dgo.go(compute).wait()
+    """
+    ended = program(source)
+    assert (ended.returncode, ended.stderr) == (0, "")

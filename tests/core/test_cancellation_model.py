@@ -125,3 +125,12 @@ def test_a_circle_of_contexts_is_walked_once():
     first, second = ValueError("a"), ValueError("b")
     first.__context__, second.__context__ = second, first
     assert cancellation.went_on(first)
+
+
+def test_what_was_swallowed_before_the_goroutine_saw_it_is_raised_again():
+    cancellation, lost = delivered()
+    assert cancellation.went_on(None)
+    cancellation.unheard()
+    cancellation.check()
+    assert cancellation.pending == 1
+    assert cancellation.take(Cancelled("again")) is not lost
