@@ -23,8 +23,14 @@ import dgo
 
 from . import places
 
-SEEDS = (1, 7, 42)
-RUNTIMES = ("driver", "goroutine", *(f"memory-{seed}" for seed in SEEDS))
+#: A simulation is quick, but there are thousands of bodies: one seed in the fast tests, more in the slow ones.
+SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (7, 42)))
+RUNTIMES = (
+    "driver",
+    "goroutine",
+    "memory-1",
+    *(pytest.param(f"memory-{seed}", marks=pytest.mark.slow) for seed in (7, 42)),
+)
 TEST_SECONDS = 60
 SLOW_TEST_SECONDS = 300
 
