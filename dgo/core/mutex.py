@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from dgo.core.owner import Owner, owner_name
+from dgo.core.owner import Owner, owner_name, owner_text
 from dgo.core.ticket import WAITING, Queue, Ticket
 from dgo.errors import LockLost, MisuseError
 
@@ -80,12 +80,12 @@ class Mutex:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended; what it still holds is lost."""
         if self.holder == owner:
-            self._lose(f"{owner_name(owner)} ended while it held this Mutex")
+            self._lose(f"{owner_text(owner)} ended while it held this Mutex")
 
     def lost(self, node: int) -> None:
         """The process ``node`` died (its waiting tickets have left already)."""
         if self.holder is not None and self.holder[0] == node:
-            self._lose(f"the process of {owner_name(self.holder)} died while it held this Mutex")
+            self._lose(f"the process of {owner_text(self.holder)} died while it held this Mutex")
 
     def _lose(self, what: str) -> None:
         text = f"{what}; it is unlocked now, and what it protects may be half-changed: see to that, then lock() again"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from dgo.core.owner import Owner, owner_name
+from dgo.core.owner import Owner, owner_name, owner_text
 from dgo.core.ticket import WAITING, Queue, Ticket
 from dgo.errors import LockLost
 
@@ -66,12 +66,12 @@ class Once:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended; it will not finish."""
         if self.runner == owner:
-            self._lose(f"{owner_name(owner)} ended")
+            self._lose(f"{owner_text(owner)} ended")
 
     def lost(self, node: int) -> None:
         """The process ``node`` died (its waiting tickets have left already)."""
         if self.runner is not None and self.runner[0] == node:
-            self._lose(f"the process of {owner_name(self.runner)} died")
+            self._lose(f"the process of {owner_text(self.runner)} died")
 
     def _lose(self, what: str) -> None:
         text = f"{what} in the middle of the function of this Once, which may be half done; the next do() runs it anew"

@@ -17,7 +17,7 @@ told: that is for whoever may put things right.
 from __future__ import annotations
 
 from dgo.core.line import Line
-from dgo.core.owner import Owner, owner_name
+from dgo.core.owner import Owner, owner_name, owner_text
 from dgo.core.ticket import WAITING, Ticket
 from dgo.errors import LockLost, MisuseError
 
@@ -128,14 +128,14 @@ class RWMutex:
     def abandon(self, owner: Owner) -> None:
         """The goroutine ``owner`` has ended: its read locks are returned, its write lock is lost."""
         if self.writer == owner:
-            self._lose(f"{owner_name(owner)} ended while it held this RWMutex for writing")
+            self._lose(f"{owner_text(owner)} ended while it held this RWMutex for writing")
         elif self.readers.pop(owner, None) is not None:
             self._settle()
 
     def lost(self, node: int) -> None:
         """The process ``node`` died (its waiting tickets have left already)."""
         if self.writer is not None and self.writer[0] == node:
-            self._lose(f"the process of {owner_name(self.writer)} died while it held this RWMutex for writing")
+            self._lose(f"the process of {owner_text(self.writer)} died while it held this RWMutex for writing")
         for owner in [owner for owner in self.readers if owner[0] == node]:
             del self.readers[owner]
         self._settle()

@@ -72,7 +72,10 @@ class Once(SharedObject):
             LockLost: the world: the process (or the goroutine) that ran the function died in the middle of it.
                 One caller is told; the next ``do`` runs its function.
             ChannelLost: the world: the process in which the Once lived has died.
+            TypeError: you: ``fn`` cannot be called; the Once is unused.
         """
+        if not callable(fn):
+            raise TypeError(f"Once.do() takes a function, not {fn!r:.80}")
         if self._done:
             return
         task, own = caller(self._node)
