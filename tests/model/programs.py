@@ -94,15 +94,6 @@ SMALL: dict[str, dict[str, Any]] = {
         ],
         "kill": (Q,),
     },
-    "the same, with the default elsewhere": {
-        "channels": [(P, 0), (Q, 0)],
-        "goroutines": [
-            (Q, (select((0, None), (1, None)),)),
-            (P, (("recv", 0),)),
-            (R, (select((0, "a"), (1, "b"), flags=DEFAULT),)),
-        ],
-        "kill": (Q,),
-    },
     "a receive that may time out": {
         "channels": [(P, 1)],
         "goroutines": [(Q, (("recv", 0, "timeout"),)), (P, (("send", 0, "a"),))],
@@ -130,6 +121,44 @@ NEVER_READY: dict[str, Any] = {**ALWAYS_READY, "goroutines": [(Q, ()), ALWAYS_RE
 
 #: These take minutes together.
 LARGE: dict[str, dict[str, Any]] = {
+    "a default elsewhere whose partner may die, and another one behind it": {
+        "channels": [(P, 0), (Q, 0)],
+        "goroutines": [
+            (Q, (select((0, None), (1, None)),)),
+            (P, (("recv", 0),)),
+            (R, (select((0, "a"), (1, "b"), flags=DEFAULT),)),
+        ],
+        "kill": (Q,),
+    },
+    "ring of four, two processes": {
+        "channels": [(P, 0), (Q, 0), (P, 0), (Q, 0)],
+        "goroutines": ring(P, Q, P, Q),
+    },
+    "ring of four, two processes, one may die": {
+        "channels": [(P, 0), (Q, 0), (P, 0), (Q, 0)],
+        "goroutines": ring(P, Q, P, Q),
+        "kill": (P, Q),
+    },
+    "mixed: three selects, a close, a timeout and a default, one may die": {
+        "channels": [(P, 0), (Q, 1)],
+        "goroutines": [
+            (P, (select((0, "a"), (1, None), flags=TIMEOUT),)),
+            (Q, (select((0, None), (1, "b")),)),
+            (Q, (select((0, None), (1, "y"), flags=DEFAULT),)),
+            (P, (("close", 1),)),
+        ],
+        "kill": (P, Q),
+    },
+    "three selects elsewhere over two homes": {
+        "channels": [(P, 0), (Q, 0)],
+        "goroutines": [*crossed(R, 6), (7, (select((0, None), (1, None)),))],
+        "eager": (R, 6, 7),
+    },
+    "whole selects of two processes at one home, one may die": {
+        "channels": [(P, 0), (P, 1)],
+        "goroutines": [*crossed(Q, R), (P, (select((0, None), (1, None)),))],
+        "kill": (Q,),
+    },
     "ring of three, one may die": {
         "channels": [(P, 0), (Q, 0), (Q, 0)],
         "goroutines": ring(P, Q, Q),
