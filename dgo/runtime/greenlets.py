@@ -40,6 +40,7 @@ class GreenletHost:
     def __init__(self, hub: greenlet | None = None) -> None:
         self.carriers = Carriers(self._run, hub)
         self._queue = self.carriers.queue
+        self._waker = self._wake  # one object for all tickets
 
     # ---- waiting ---------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class GreenletHost:
                 node.execution.parks(task, ticket)
             if ticket.state == DONE:
                 return
-            ticket.wake = self._wake
+            ticket.wake = self._waker
             task.ticket = ticket
         if timeout is None:
             self.carriers.park()
