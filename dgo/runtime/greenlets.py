@@ -145,6 +145,8 @@ class GreenletHost:
         if task.cancellation is not None:
             self._look(task)
             self.raise_pending(task)
+        if not self._queue and not self.carriers.tick:
+            return  # nobody else is there
         task.ticket = IN_QUEUE
         self._queue.append(task)
         self.carriers.park()
