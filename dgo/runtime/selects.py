@@ -36,13 +36,6 @@ class Entry(NamedTuple):
     frozen: Any
 
 
-def _shuffle(entries: list[Entry], uniform: Callable[[], float]) -> None:
-    """``random.shuffle``, which for the few cases of a select costs more than the select."""
-    for last in range(len(entries) - 1, 0, -1):
-        chosen = int(uniform() * (last + 1))
-        entries[last], entries[chosen] = entries[chosen], entries[last]
-
-
 class RemoteSelect(Select):
     """A select of another process whose channels all live here: it is judged here."""
 
@@ -142,7 +135,7 @@ class Selects:
             if entry.ref is not None and entry.ref.lost is not None:
                 raise lost_error(entry.ref)
         homes = {entry.ref.home for entry in entries if entry.ref is not None}
-        _shuffle(entries, self._node.random.random)
+        self._node.random.shuffle(entries)
         if len(homes) == 1 and all(entry.ref is not None for entry in entries):
             return self._send_whole(homes.pop(), entries, poll, wake, owner)
         number = self._node.remote.next_number()
