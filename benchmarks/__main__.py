@@ -48,12 +48,13 @@ def run(script: str, arguments: list[str]) -> tuple[list[Figure], str | None]:
     return [figure_from(fields) for fields in json.loads(done.stdout.splitlines()[-1])], None
 
 
-def heading(repeats: int, quick: bool) -> str:
-    """Where and how the figures were taken."""
+def heading(repeats: int, quick: bool, load_before: float) -> str:
+    """Where and how the figures were taken, and how busy the machine was (the benchmarks' own work included)."""
     cores = len(os.sched_getaffinity(0))
     python = f"{platform.python_implementation()} {platform.python_version()}"
     amount = ", a tenth of the usual work" if quick else ""
-    return f"{cores} cores, {python}, {platform.system()} {platform.machine()}; median of {repeats}{amount}."
+    load = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    return f"{cores} cores, {python}, {platform.system()} {platform.machine()}; median of {repeats}{amount}; {load}."
 
 
 def options() -> argparse.Namespace:
@@ -74,6 +75,7 @@ def main() -> int:
     arguments += ["--without-dgo"] if not chosen.with_dgo else []
     figures: list[Figure] = []
     failed: dict[str, str] = {}
+    load_before = os.getloadavg()[0]
     for script in args.only:
         print(f"{script} ...", file=sys.stderr, flush=True)
         found, error = run(script, arguments)
@@ -81,7 +83,7 @@ def main() -> int:
         if error is not None:
             failed[script] = error
             print(f"{script} failed: {error}", file=sys.stderr, flush=True)
-    page = f"{heading(chosen.repeats, chosen.quick)}\n\n{READING}\n\n{table(figures)}\n"
+    page = f"{heading(chosen.repeats, chosen.quick, load_before)}\n\n{READING}\n\n{table(figures)}\n"
     print(page)
     if args.write and not failed:
         args.write.parent.mkdir(parents=True, exist_ok=True)

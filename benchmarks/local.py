@@ -1,5 +1,5 @@
-"""Inside one worker: spawn and wait, unbuffered ping-pong, and a value through a buffered channel, in ns
-each."""
+"""Inside one worker: spawn and wait, unbuffered ping-pong, a value through a buffered channel, an uncontended
+Mutex, and select, in ns each."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import dgo
 SPAWNS = 20_000
 TRIPS = 20_000
 VALUES = 100_000
+LOCKS = 50_000
+SELECTS = 20_000
 CAPACITY = 100
 
 
@@ -86,6 +88,60 @@ def dgo_values(count: int) -> float:
     for _ in range(count):
         values.recv()
     sender.wait()
+    return each(started, count)
+
+
+def dgo_mutex(count: int) -> float:
+    """Locking and unlocking a Mutex that nobody else wants."""
+    mutex = dgo.Mutex()
+    started = time.perf_counter()
+    for _ in range(count):
+        mutex.lock()
+        mutex.unlock()
+    return each(started, count)
+
+
+def dgo_select_ready(count: int) -> float:
+    """Selects of which both cases are ready; what one takes is put back, which is part of the time."""
+    channels: list[dgo.Chan[int]] = [dgo.Chan(1), dgo.Chan(1)]
+    for channel in channels:
+        channel.send(0)
+    one, other = channels
+    started = time.perf_counter()
+    for _ in range(count):
+        index, value, _ = dgo.select(dgo.recv(one), dgo.recv(other))
+        channels[index].send(value)
+    return each(started, count)
+
+
+def dgo_throw(one: dgo.Chan[int], other: dgo.Chan[int], returns: dgo.Chan[int], count: int) -> None:
+    """Throws balls to both sides in turn; each has to come back first."""
+    for ball in range(count):
+        (one if ball % 2 else other).send(ball)
+        returns.recv()
+
+
+def dgo_select_trips(count: int) -> float:
+    """Round trips of which one way is a select that waits on two channels."""
+    one: dgo.Chan[int] = dgo.Chan()
+    other: dgo.Chan[int] = dgo.Chan()
+    returns: dgo.Chan[int] = dgo.Chan()
+    partner = dgo.go(dgo_throw, one, other, returns, count)
+    started = time.perf_counter()
+    for _ in range(count):
+        returns.send(dgo.select(dgo.recv(one), dgo.recv(other)).value)
+    taken = each(started, count)
+    partner.wait()
+    return taken
+
+
+def dgo_select_default(count: int) -> float:
+    """Selects of which no case is ready, with a default."""
+    one: dgo.Chan[int] = dgo.Chan()
+    other: dgo.Chan[int] = dgo.Chan()
+    started = time.perf_counter()
+    for _ in range(count):
+        dgo.select(dgo.recv(one), dgo.recv(other), default=True)
     return each(started, count)
 
 
@@ -208,6 +264,10 @@ def dgo_all(divisor: int) -> dict[str, float]:
         "handles": on_worker(dgo_handles, SPAWNS // divisor),
         "trips": on_worker(dgo_trips, TRIPS // divisor),
         "values": on_worker(dgo_values, VALUES // divisor),
+        "mutex": on_worker(dgo_mutex, LOCKS // divisor),
+        "select ready": on_worker(dgo_select_ready, SELECTS // divisor),
+        "select trips": on_worker(dgo_select_trips, SELECTS // divisor),
+        "select default": on_worker(dgo_select_default, SELECTS // divisor),
     }
 
 
@@ -222,6 +282,10 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
         "handles": ("spawn and wait in one worker, handles [ns]", False),
         "trips": ("unbuffered round trip in one worker [ns]", False),
         "values": (f"value in one worker, capacity {CAPACITY} [ns]", False),
+        "mutex": ("uncontended Mutex, lock and unlock [ns]", False),
+        "select ready": ("select in one worker, 2 of 2 ready, and a send [ns]", False),
+        "select trips": ("round trip in one worker, one way a select of 2 [ns]", False),
+        "select default": ("select in one worker, default of 2 [ns]", False),
     }
     if not options.with_dgo:
         return _bench.compare_several(whats, contenders, options)

@@ -2,7 +2,8 @@
 
 It depends on where the kernel puts the two processes: on one processor a round trip is several times
 shorter than across two, whoever makes it. So each placement is a comparison of its own, with all threads of
-both processes pinned, and one more leaves it to the kernel."""
+both processes pinned, and one more leaves it to the kernel. The first comparison is a select over two channels
+with different homes, which no peer has."""
 
 from __future__ import annotations
 
@@ -39,6 +40,37 @@ def ping(one: set[int], other: set[int], count: int) -> float:
     median = _raw.median_microseconds(once, count)
     balls.close()
     partner.result()
+    return median
+
+
+def throw(near: dgo.Chan[int], homes: dgo.Chan[dgo.Chan[int]], returns: dgo.Chan[int], count: int) -> None:
+    """Makes the second channel here, then throws balls over both in turn; each has to come back first."""
+    far: dgo.Chan[int] = dgo.Chan()
+    homes.send(far)
+    for ball in range(count):
+        (near if ball % 2 else far).send(ball)
+        returns.recv()
+
+
+def catch(count: int) -> float:
+    """Selects over a channel of this worker and one of the other; returns the median round trip in µs."""
+    near: dgo.Chan[int] = dgo.Chan()
+    homes: dgo.Chan[dgo.Chan[int]] = dgo.Chan()
+    returns: dgo.Chan[int] = dgo.Chan()
+    partner = _elsewhere.elsewhere(throw, near, homes, returns, count)
+    far = homes.recv()
+
+    def once() -> None:
+        returns.send(dgo.select(dgo.recv(near), dgo.recv(far)).value)
+
+    median = _raw.median_microseconds(once, count)
+    partner.result()
+    return median
+
+
+def dgo_select_trip(count: int) -> float:
+    """The median round trip in µs of which one way is a select over two homes."""
+    median: float = dgo.go(catch, count).result()
     return median
 
 
@@ -80,6 +112,13 @@ def figures(options: _bench.Options) -> list[_bench.Figure]:
         if options.with_dgo:
             cluster = stack.enter_context(dgo.init(workers=2))
             cluster.wait_for_workers(2, timeout=60)
+            found += _bench.compare(
+                "round trip between two workers p50, one way a select over both homes, unpinned",
+                "µs",
+                {_bench.DGO: lambda: dgo_select_trip(count)},
+                options,
+                more_is_better=False,
+            )
         for where, (one, other) in placements().items():
             found += compared(where, one, other, count, options)
     return found

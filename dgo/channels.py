@@ -187,6 +187,9 @@ class _Receiving(_Handle, Generic[T]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
+        return self._recv(timeout)
+
+    def _recv(self, timeout: float | None) -> tuple[T, bool] | tuple[None, bool]:
         core = self._core
         if core is None:
             value, ok = self._ask("recv", [], "chan receive", timeout)
@@ -218,7 +221,7 @@ class _Receiving(_Handle, Generic[T]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        value, ok = self.recv_ok(timeout=timeout)
+        value, ok = self._recv(timeout)
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
         return cast("T", value)
@@ -250,7 +253,7 @@ class _Receiving(_Handle, Generic[T]):
     def __iter__(self) -> Iterator[T]:
         """Go's ``for v := range ch``: until closed and drained."""
         while True:
-            value, ok = self.recv_ok()
+            value, ok = self._recv(None)
             if not ok:
                 return
             yield cast("T", value)

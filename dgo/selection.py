@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from dgo.channels import Chan, RecvChan, SendChan
@@ -29,6 +30,9 @@ class Selected(NamedTuple):
     ok: bool
 
 
+_new_entry: Callable[[type[Entry], tuple[Any, ...]], Entry] = tuple.__new__
+
+
 class Case:
     """One case of a select: what ``dgo.recv(ch)`` and ``dgo.send(ch, v)`` return."""
 
@@ -51,7 +55,7 @@ def recv(ch: Chan[Any] | RecvChan[Any] | None) -> Case:
     Raises:
         TypeError: you: ``ch`` is no channel that can receive.
     """
-    if ch is not None and not isinstance(ch, (Chan, RecvChan)):
+    if type(ch) is not Chan and ch is not None and not isinstance(ch, (Chan, RecvChan)):
         raise TypeError(f"dgo.recv() takes a channel that can receive, or None, not {ch!r:.80}")
     return Case(ch, False, None)
 
@@ -62,7 +66,7 @@ def send(ch: Chan[Any] | SendChan[Any] | None, value: Any) -> Case:
     Raises:
         TypeError: you: ``ch`` is no channel that can send.
     """
-    if ch is not None and not isinstance(ch, (Chan, SendChan)):
+    if type(ch) is not Chan and ch is not None and not isinstance(ch, (Chan, SendChan)):
         raise TypeError(f"dgo.send() takes a channel that can send, or None, not {ch!r:.80}")
     return Case(ch, True, value)
 
@@ -100,7 +104,9 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         channel = case.channel
         if channel is not None:
             node = channel._node
-            entries.append(Entry(index, channel._core, channel._ref, case.sending, _frozen(case)))
+            frozen = _frozen(case) if case.sending else None
+            # What Entry(...) does, without its Python function: every case of every select comes here.
+            entries.append(_new_entry(Entry, (index, channel._core, channel._ref, case.sending, frozen)))
     if node is None:
         return _never(default, timeout)
     with node.lock:
@@ -118,7 +124,7 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
 
 def _frozen(case: Case) -> Any:
     value = case.value
-    if not case.sending or type(value) in ATOMS:
+    if type(value) in ATOMS:
         return value
     frozen = freeze(value, "the value sent")
     if type(frozen) is Payload:

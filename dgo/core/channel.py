@@ -165,7 +165,7 @@ class Channel:
         receivers = self.receivers
         if receivers:
             ticket = next(iter(receivers))
-            if not ticket.remote and ticket.select is None and self.match is None:
+            if type(ticket) is Ticket and self.match is None:  # neither remote nor the case of a select
                 del receivers[ticket]
                 ticket.complete(value)
                 return True
@@ -191,7 +191,7 @@ class Channel:
             return value, True
         if self.senders:
             sender = next(iter(self.senders))
-            if sender.select is not None:
+            if type(sender) is not Ticket and sender.select is not None:
                 return None
             del self.senders[sender]
             value = sender.value

@@ -74,7 +74,15 @@ class Goroutine:
         "state", "token", "waiters", "where",
     )  # fmt: skip
 
-    def __init__(self, number: int, name: str, held: Any = None, job: int = 0) -> None:
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        held: Any = None,
+        job: int = 0,
+        on_end: Callable[[Goroutine], object] | None = None,
+        on_cancel: Callable[[Goroutine], object] | None = None,
+    ) -> None:
         self.number = number
         self.job = job
         self.name = name
@@ -83,8 +91,8 @@ class Goroutine:
         self.where: int | None = None
         self.outcome: Outcome | None = None
         self.waiters: Queue | None = None
-        self.on_end: Callable[[Goroutine], object] | None = None
-        self.on_cancel: Callable[[Goroutine], object] | None = None
+        self.on_end = on_end
+        self.on_cancel = on_cancel
         self.cancels = 0
         self.asked = False
         self.token: Callable[[], object] | None = None
@@ -129,7 +137,8 @@ class Goroutine:
             if on_end is not None:
                 on_end(self)
         finally:  # its error must not leave the waiters asleep
-            self.release()
+            if self.waiters:
+                self.release()
         return True
 
     def release(self) -> None:

@@ -132,7 +132,10 @@ class Pins:
 
     def lost(self, receiver: Hashable) -> Iterable[Any]:
         """Forgets all pins of a receiver that died; returns what they kept."""
-        return [self._pins.pop(pin)[1] for pin in self._of.pop(receiver, ())]
+        numbers = self._of.pop(receiver, None)
+        if numbers is None:  # most have none; this is asked at the end of every goroutine
+            return ()
+        return [self._pins.pop(pin)[1] for pin in numbers]
 
     def __len__(self) -> int:
         return len(self._pins)

@@ -103,10 +103,15 @@ class Case:
 
     def arm(self) -> None:
         """Joins its channel's queue, and is served if that is possible."""
-        queue = self.channel.senders if self.sending else self.channel.receivers
+        channel = self.channel
+        queue = channel.senders if self.sending else channel.receivers
         self.queue = queue
         queue[self] = None
-        self.channel.settle()
+        # Else nobody can be served: most selects that come here wait.
+        if channel.closed or (
+            channel.receivers or channel.slot_free() if self.sending else channel.buffer or channel.senders
+        ):
+            channel.settle()
 
     def claim(self, match: Match) -> bool:
         """Asks the select; True if it grants at once, else the answer comes to ``match``."""

@@ -32,7 +32,7 @@ from dgo.runtime.carriers import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.wire.messages import Msg, ProtocolError
-from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
+from dgo.wire.snapshot import ATOMS, Call, freeze, freeze_exception, thaw_call
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
@@ -43,6 +43,7 @@ log = logging.getLogger("dgo.execution")
 
 REPORT_AT = 256  # ends in one message
 HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
+RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
 
 
 IN_QUEUE = Ticket(None)  # stands for the wait of a goroutine that has let others run first
@@ -372,7 +373,7 @@ class Execution:
         finally:
             self.running -= 1
         with node.lock:
-            if task.cancellation is not None and outcome.ending == Ending.RETURNED:
+            if task.cancellation is not None and outcome.ending == RETURNED:
                 self.look(task)
             self._end(task, outcome)
 
@@ -400,7 +401,7 @@ class Execution:
                 fn, args, kwargs = self._thaw(call)
                 call.payload = None
                 result = contextvars.Context().run(fn, *args, **kwargs)
-            return Outcome(Ending.RETURNED, freeze(result, "the result"))
+            return Outcome(RETURNED, result if type(result) in ATOMS else freeze(result, "the result"))
         except GoroutineExit:
             return Outcome(Ending.EXITED, None)
         except Cancelled:

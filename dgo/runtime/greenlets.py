@@ -40,6 +40,7 @@ class GreenletHost:
     def __init__(self, hub: greenlet | None = None) -> None:
         self.carriers = Carriers(self._run, hub)
         self._queue = self.carriers.queue
+        self._waker = self._wake  # one object for all tickets
 
     # ---- waiting ---------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class GreenletHost:
                 node.execution.parks(task, ticket)
             if ticket.state == DONE:
                 return
-            ticket.wake = self._wake
+            ticket.wake = self._waker
             task.ticket = ticket
         if timeout is None:
             self.carriers.park()
@@ -144,6 +145,8 @@ class GreenletHost:
         if task.cancellation is not None:
             self._look(task)
             self.raise_pending(task)
+        if not self._queue and not self.carriers.tick:
+            return  # nobody else is there
         task.ticket = IN_QUEUE
         self._queue.append(task)
         self.carriers.park()

@@ -64,6 +64,9 @@ class Wait(NamedTuple):
     timeout: float | None
 
 
+_new_row: Callable[[type[Wait], tuple[Any, ...]], Wait] = tuple.__new__
+
+
 def complete_unless_done(ticket: Ticket, result: Any = None) -> None:
     """The answer has come; whoever asked may have been cancelled, or have lost patience, meanwhile."""
     if ticket.state != DONE:
@@ -223,8 +226,10 @@ class Node:
         """
         if ticket.state != DONE:
             try:
-                self.check_open()
-                self.waits[ticket] = Wait(kind, target, self.clock(), timeout)
+                if self.closed is not None:
+                    self.check_open()
+                # What Wait(...) does, without its Python function: every wait comes here.
+                self.waits[ticket] = _new_row(Wait, (kind, target, self.clock(), timeout))
                 self.host.park(ticket, timeout)
             except BaseException:
                 if undo is not None:

@@ -101,7 +101,7 @@ class Selects:
             if entry.sending:
                 if core.receivers:
                     first = next(iter(core.receivers))
-                    if first.remote or first.select is not None:
+                    if type(first) is not Ticket:  # remote, or the case of a select
                         return None
                     ready.append(entry)
                 elif core.closed or (not core.senders and core.slot_free()):
@@ -114,7 +114,8 @@ class Selects:
                 ready.append(entry)
         if not ready:
             return (DEFAULT, None, False) if poll else None
-        entry = ready[0] if len(ready) == 1 else self._node.random.choice(ready)
+        # Not random.choice(): it costs as much as all the rest.
+        entry = ready[0] if len(ready) == 1 else ready[int(self._node.random.random() * len(ready))]
         assert entry.core is not None
         if entry.sending:
             sent = entry.core.try_send(entry.frozen)

@@ -33,6 +33,7 @@ log = logging.getLogger("dgo.spawner")
 
 WINDOW = 50_000  # goroutines that have not started; beyond it go() blocks
 FLUSH_AT = 256  # spawns in one message to the coordinator
+FAILURES = (Ending.RAISED, Ending.LOST)  # a name of its own: each look into an enum costs
 
 
 class SpawnOptions:
@@ -98,9 +99,7 @@ class Spawner:
         node = self._node
         number = node.values.next_number()
         name = call.name if options is None or options.name is None else options.name
-        goroutine = Goroutine(number, name, call, job)
-        goroutine.on_end = on_end
-        goroutine.on_cancel = self._on_cancel
+        goroutine = Goroutine(number, name, call, job, on_end, self._on_cancel)
         self.ledger[number] = goroutine
         self.spawned += 1
         execution = node.execution
@@ -230,7 +229,7 @@ class Spawner:
 
     def settle(self, goroutine: Goroutine, outcome: Outcome) -> None:
         """Enters the end; before anyone is released by it, an exception that nobody can ask for is reported."""
-        if outcome.ending in (Ending.RAISED, Ending.LOST) and not goroutine.asked:
+        if outcome.ending in FAILURES and not goroutine.asked:
             if not self._has_handle(goroutine):
                 self._report(goroutine, outcome)
                 return

@@ -29,8 +29,8 @@ class First:
     def __init__(self, last: bool = False) -> None:
         self.last = last
 
-    def choice(self, items: list[Any]) -> Any:
-        return items[-1 if self.last else 0]
+    def random(self) -> float:
+        return 0.999 if self.last else 0.0
 
     def choices(self, items: range, weights: list[int]) -> list[int]:
         return [items[-1 if self.last else 0]]

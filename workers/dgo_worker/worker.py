@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -85,6 +86,7 @@ class Worker:
         self._take_streams()
         self._install_modules()
         gevent.signal_handler(signal.SIGTERM, self._drain)
+        gc.freeze()  # what is here now stays: the collector need not go through it again and again
         self._host.start()
         self._ended.wait()
         self._host.stop()
