@@ -6,7 +6,7 @@ import sys
 import time
 
 from .explore import explore
-from .programs import ALWAYS_READY, ALWAYS_READY_HERE, LARGE, NEVER_READY, SMALL, world
+from .programs import ALWAYS_READY, ALWAYS_READY_HERE, HUGE, LARGE, NEVER_READY, SMALL, world
 
 programs = {
     **SMALL,
@@ -15,7 +15,7 @@ programs = {
     "never ready": NEVER_READY,
 }
 if "--small" not in sys.argv:
-    programs |= LARGE
+    programs |= LARGE | HUGE
 total = 0
 for name, program in programs.items():
     began = time.perf_counter()
