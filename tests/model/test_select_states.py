@@ -15,7 +15,7 @@ from dgo.runtime.homes import Homes
 from dgo.wire.messages import Msg
 
 from .explore import Violation, explore, wander
-from .programs import ALWAYS_READY, ALWAYS_READY_HERE, DEFAULT, LARGE, NEVER_READY, SMALL, P, Q, select, world
+from .programs import ALWAYS_READY, ALWAYS_READY_HERE, DEFAULT, LARGE, NEVER_READY, SMALL, P, Q, R, select, world
 
 # ---- what holds ------------------------------------------------------------------------------------
 
@@ -80,8 +80,8 @@ def test_no_longer_random_program_of_many_breaks_a_rule(block):
 def random_world(seed: int, long: bool = False) -> Any:
     """Up to seven goroutines on up to four processes, with selects, plain operations, closes, deaths.
 
-    The long ones have up to twelve of more operations, buffers that are lent, operations that do not wait, and
-    two deaths.
+    The long ones have up to twelve of more operations, buffers that are lent, operations that do not wait, waits
+    that are interrupted, and two deaths.
     """
     choose = random.Random(seed)
     if long:
@@ -111,7 +111,14 @@ def long_world(choose: random.Random) -> Any:
         goroutines.append((choose.choice(processes), program))
     deaths = choose.choice((0, 0, 0, 1, 2))
     kill = tuple(choose.sample(processes, min(deaths, len(processes))))
-    return world({"channels": channels, "goroutines": goroutines}, kill=kill, deaths=2, last=choose.random() < 0.5)
+    interrupts = tuple(number for number in range(len(goroutines)) if choose.random() < 0.15)
+    return world(
+        {"channels": channels, "goroutines": goroutines},
+        kill=kill,
+        deaths=2,
+        interrupts=interrupts,
+        last=choose.random() < 0.5,
+    )
 
 
 def long_operation(choose: random.Random, channels: int, values: Any) -> tuple[Any, ...]:
@@ -150,6 +157,16 @@ def test_every_claim_on_a_withdrawn_select_is_given_up_when_its_process_dies():
     home.down(Q)
     assert not home.selects.claims
     assert [channel.match for channel in home.values.exports.values()] == [None, None]
+
+
+def test_an_offer_whose_second_partner_dies_too_does_not_wait():
+    home = world({"channels": [(P, 0)], "goroutines": [(P, (("offer", 0, "v"),))]}).processes[P]
+    home.deliver(Q, [Msg.OFFER, 1, False, False, [[0, 0, False, None]]])
+    home.world.goroutines[0].begin()  # Q is asked
+    home.deliver(R, [Msg.OP, 1, 0, "recv", []])
+    home.down(Q)  # so the value goes to R
+    home.down(R)
+    assert home.world.goroutines[0].outcomes == [(None, True, "WouldBlock")]
 
 
 # ---- mutations: without a rule the exploration must find a fault -----------------------------------

@@ -12,11 +12,11 @@ from typing import Any
 from dgo.core.channel import Channel
 from dgo.core.select import DEFAULT, Select
 from dgo.core.ticket import DONE, HELD, WAITING, Ticket
-from dgo.errors import ChannelClosed, ChannelLost, Timeout
+from dgo.errors import Cancelled, ChannelClosed, ChannelLost, Timeout
 from dgo.runtime.homes import Homes
 from dgo.runtime.loans import Loans
 from dgo.runtime.operations import find
-from dgo.runtime.remote import Remote
+from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Entry, Selects
 from dgo.runtime.shared import Ref
 
@@ -136,6 +136,7 @@ class Goroutine:
         self.at = 0
         self.ticket: Ticket | None = None
         self.outcomes: list[Any] = []
+        self.interrupted: list[Any] = []  # what the operation that was interrupted might have sent
         self.witnesses: list[Ticket] = []  # could have been met when this select with a default began
 
     @property
@@ -211,6 +212,17 @@ class Goroutine:
         self.outcomes.append((result, ok, error))
         self.at += 1
 
+    def interrupt(self) -> None:
+        """A signal's exception ends the wait, as ``ThreadHost.park`` does it, and the goroutine."""
+        ticket, self.ticket = self.ticket, None
+        assert ticket is not None
+        self.interrupted = _values(self.operation)
+        self.at = len(self.program)
+        ticket.wake = None
+        ticket.cancel(Cancelled("interrupted"))
+        if isinstance(ticket, (PendingOperation, Select)):
+            ticket.abandoned = True
+
     def give_up(self) -> None:
         """The timeout of the operation runs out."""
         assert self.ticket is not None
@@ -225,6 +237,7 @@ class World:
         goroutines: ``(process, program)`` of each.
         kill: the processes of which some may die.
         deaths: how many of them.
+        interrupts: the goroutines whose waits may be interrupted.
         eager: processes without channels, whose goroutines begin at once (their messages may take any time).
         filled: values that are in the buffers at the start.
         last: choices take the last of several.
@@ -237,6 +250,7 @@ class World:
         goroutines: list[tuple[int, tuple[Any, ...]]],
         kill: tuple[int, ...] = (),
         deaths: int = 1,
+        interrupts: tuple[int, ...] = (),
         last: bool = False,
         tombstones: bool = True,
         eager: tuple[int, ...] = (),
@@ -260,6 +274,7 @@ class World:
         ]
         self.kill = kill
         self.deaths = deaths
+        self.interrupts = interrupts
         self.dead: list[int] = []
         self.undelivered: list[tuple[int, int]] = []  # processes, and deaths that they have not learnt of
 
@@ -298,8 +313,11 @@ class World:
                 if goroutine.process in self.eager:
                     return [("begin", goroutine.number)]
                 found.append(("begin", goroutine.number))
-            elif goroutine.timed and goroutine.ticket.doomed is None:
+                continue
+            if goroutine.timed and goroutine.ticket.doomed is None:
                 found.append(("timeout", goroutine.number))
+            if goroutine.number in self.interrupts:
+                found.append(("interrupt", goroutine.number))
         if len(self.dead) < self.deaths:
             found += [("kill", number) for number in self.kill if number not in self.dead]
         found += [("down", *news) for news in self.undelivered]
@@ -315,6 +333,8 @@ class World:
             self.processes[action[2]].deliver(action[1], message)
         elif kind == "begin":
             self.goroutines[action[1]].begin()
+        elif kind == "interrupt":
+            self.goroutines[action[1]].interrupt()
         elif kind == "timeout":
             self.goroutines[action[1]].give_up()
         elif kind == "kill":
@@ -365,6 +385,7 @@ class World:
                     sent.append(operation[2])
                 elif error is None and operation[0] in ("recv", "poll") and ok and goroutine.process not in self.dead:
                     received.append(result)
+            perhaps += goroutine.interrupted
             if goroutine.operation is not None and (goroutine.ticket is not None or goroutine.process in self.dead):
                 perhaps += _values(goroutine.operation)
         assert len(set(received)) == len(received), f"received twice: {received}"
@@ -376,7 +397,9 @@ class World:
                 for channel in process.values.exports.values()
                 for value in channel.buffer
             ]
-            assert sorted([*received, *there]) == sorted(sent), f"sent {sent}, received {received}, stored {there}"
+            interrupted = {value for goroutine in self.goroutines for value in goroutine.interrupted}
+            found = [value for value in (*received, *there) if value not in interrupted]
+            assert sorted(found) == sorted(sent), f"sent {sent}, received {received}, stored {there}"
 
     def _check_rest(self) -> None:
         waiting = set()
