@@ -270,7 +270,7 @@ class Channel:
         ticket.enqueue(self.senders)
         self.settle()
         if ticket.state == HELD:
-            ticket.doomed = would_block
+            _give_up(ticket, would_block)
         elif ticket.state == WAITING:
             self.when_quiet(partial(_give_up, ticket, would_block))
 
@@ -569,5 +569,5 @@ def _may_meet(sender: Party, receiver: Party) -> bool:
 
 
 def _give_up(ticket: Ticket, would_block: BaseException) -> None:
-    if ticket.state == WAITING:
-        ticket.cancel(would_block)
+    if ticket.doomed is None:
+        ticket.cancel(would_block)  # if its value is on its way: should it come back

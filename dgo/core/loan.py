@@ -13,7 +13,10 @@ Invariants:
 
 1. One process holds all the lent slots of a channel (``holder``); ``channel.lent`` is what it has not used.
 2. Actions wait only while a recall is under way; they happen in the order in which they came.
-3. After a recall the process has to be the only sender for longer before it gets a loan again: so senders
+3. A holder answers each recall once, and by that answer has nothing of the loan any more, whatever it has made
+   of it: it may have dropped its handle, slots and all, and hold another one. An answer that is late, because the
+   loan had ended meanwhile, says nothing about the next one.
+4. After a recall the process has to be the only sender for longer before it gets a loan again: so senders
    that take turns do not pay for loans that are called back at once.
 
 The price: a process that is killed takes with it the values that it had sent into lent slots and that had
@@ -42,7 +45,7 @@ class Loan:
         recall: called with the holder when it has to give its slots back.
     """
 
-    __slots__ = ("_last", "_needed", "_recall", "_streak", "_waiting", "channel", "holder", "recalled")
+    __slots__ = ("_asked", "_last", "_needed", "_recall", "_streak", "_waiting", "channel", "holder", "recalled")
 
     def __init__(self, channel: Channel, recall: Callable[[int], object]) -> None:
         self.channel = channel
@@ -50,6 +53,7 @@ class Loan:
         self.recalled = False
         self._recall = recall
         self._waiting: deque[Callable[[], object]] = deque()
+        self._asked: dict[int, int] = {}  # recalls that were not answered
         self._last: int | None = None
         self._streak = 0
         self._needed = FIRST_STREAK
@@ -80,7 +84,18 @@ class Loan:
             self._needed = min(self._needed * 2, LONGEST_STREAK)
             self._streak = 0
             assert self.holder is not None
+            self._asked[self.holder] = self._asked.get(self.holder, 0) + 1
             self._recall(self.holder)
+
+    def returned(self, origin: int) -> bool:
+        """``origin`` answers a recall: it has no slots any more. True if no other answer of it is to come."""
+        left = self._asked.pop(origin, 0) - 1
+        if left > 0:
+            self._asked[origin] = left
+        elif self.recalled and self.holder == origin:
+            self.channel.give_back(self.channel.lent)
+            self.used_up()
+        return origin not in self._asked
 
     def used_up(self) -> None:
         """A value has arrived, or slots came back: what waited for the last of them happens."""
@@ -97,6 +112,11 @@ class Loan:
         if self.holder == origin and self.channel.lent:
             self.channel.give_back(self.channel.lent)
             self.used_up()
+
+    def dead(self, origin: int) -> None:
+        """``origin`` is dead: it answers no more."""
+        self._asked.pop(origin, None)
+        self.lost(origin)
 
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""

@@ -258,17 +258,18 @@ class Select(Ticket):
         order: unique in the cluster: its process and number.
         cases: those on channels of this process.
         homes: the other processes that have cases of it.
-        values: what its cases elsewhere send, by index.
+        values: its cases elsewhere, by home and index, and what they send.
         arming: the homes that have not queued their cases yet; HERE stands for this process.
         held: the claim that it is granted to.
         left: withdrawals that were not confirmed yet; -1 before they begin.
+        asked: the homes among them.
         port: speaks to the other homes; None without them.
         pick: ``pick(weights)`` chooses among the claims that came while it was arming.
         abandoned: nobody waits for it any more.
     """
 
     __slots__ = (
-        "abandoned", "arming", "cases", "claims", "held", "homes", "left", "order", "pick", "port", "values",
+        "abandoned", "arming", "asked", "cases", "claims", "held", "homes", "left", "order", "pick", "port", "values",
     )  # fmt: skip
 
     def __init__(
@@ -285,11 +286,12 @@ class Select(Ticket):
         self.poll = poll
         self.cases: list[Case] = []
         self.homes: set[int] = set()
-        self.values: dict[int, Any] = {}
+        self.values: dict[tuple[int, int], Any] = {}
         self.arming = {HERE}
         self.held: Claim | None = None
         self.claims: deque[tuple[Claim, int]] = deque()
         self.left = -1
+        self.asked: set[int] = set()
         self.port = port
         self.pick = pick
         self.abandoned = False
@@ -335,7 +337,7 @@ class Select(Ticket):
 
     def claimed(self, home: int, match: int, index: int, weight: int) -> None:
         """A match at another home asks for it."""
-        claim = DistantClaim(self, home, match, self.values.get(index))
+        claim = DistantClaim(self, home, match, self.values[home, index])
         if self.state == DONE:
             claim.refuse()
         elif self._claim(claim, weight):
@@ -361,6 +363,10 @@ class Select(Ticket):
         """The claim that held it, of this process, comes to nothing."""
         if self.state == HELD and (match is None or self.held is match):
             self._released()
+
+    def held_by(self, home: int) -> bool:
+        """Whether a claim of that home has been granted."""
+        return isinstance(self.held, DistantClaim) and self.held.home == home
 
     def released(self, home: int, match: int) -> None:
         """The claim of another home comes to nothing."""
@@ -396,8 +402,7 @@ class Select(Ticket):
 
     def spoilt(self, home: int, error: BaseException) -> None:
         """A case fails at another home: one that it chose, or one on a channel that does not exist any more."""
-        held = self.held
-        if isinstance(held, DistantClaim) and held.home == home:
+        if self.held_by(home):
             self._end(home, error=error)
         else:
             self.cancel(error)
@@ -427,6 +432,10 @@ class Select(Ticket):
         for claim, _ in claims:
             claim.refuse()
 
+    def abort(self, error: BaseException) -> None:
+        """Ends it with ``error``, whatever others think."""
+        self._end(None, error=error)
+
     def cancel(self, error: BaseException) -> bool:
         """Ends it with ``error`` unless it is HELD: then the verdict comes later, by ``wake``."""
         if self.state == WAITING:
@@ -444,8 +453,7 @@ class Select(Ticket):
         self.claims = deque(
             entry for entry in self.claims if not (isinstance(entry[0], DistantClaim) and entry[0].home == home)
         )
-        held = self.held
-        if isinstance(held, DistantClaim) and held.home == home:
+        if self.held_by(home):
             self._end(home, error=unknown)
         else:
             self.cancel(error)
@@ -454,12 +462,21 @@ class Select(Ticket):
 
     def _withdraw(self) -> None:
         self.left = len(self.cases) + len(self.homes)
+        self.asked = set(self.homes)
         for home in sorted(self.homes):
             assert self.port is not None
             self.port.withdraw(home, self.order[1], True)
         for case in self.cases:
             case.channel.when_quiet(case.withdraw)
         self._withdrawn()
+
+    def withdrawn(self, home: int) -> bool:
+        """The cases of another home can be served no more; False if that was not asked."""
+        if home not in self.asked:
+            return False
+        self.asked.discard(home)
+        self.gone()
+        return True
 
     def gone(self) -> None:
         """A case of this process, or all those of another home, can be served no more."""
@@ -510,10 +527,11 @@ class Distant:
         cases: those at this home.
         ended: it has happened here, or was withdrawn, or its process has died.
         granted: the number of the claim that its agent has granted last.
+        held: that claim has not been released.
         doomed: why nothing of it can happen any more: its process has died.
     """
 
-    __slots__ = ("cases", "doomed", "ended", "granted", "left", "order", "poll", "port")
+    __slots__ = ("cases", "doomed", "ended", "granted", "held", "left", "order", "poll", "port")
 
     remote = True
 
@@ -525,6 +543,7 @@ class Distant:
         self.left = 0
         self.ended = False
         self.granted = 0
+        self.held = False
         self.doomed: BaseException | None = None
 
     def on(self, channel: Channel) -> list[Case]:
@@ -546,11 +565,13 @@ class Distant:
     def grant(self, claim: int, match: Match, value: Any) -> None:
         """The agent grants the claim of that number; ``value`` is what the case sends."""
         self.granted = claim
+        self.held = True
         match.need[match.granted].value = value
         match.grant()
 
     def unclaim(self, match: Match | None) -> None:
         """Tells the agent that the claim comes to nothing."""
+        self.held = False
         if self.doomed is None:
             self.port.release(self)
         else:

@@ -107,6 +107,12 @@ class Ticket:
         self.enqueue(queue)
         queue.move_to_end(self, last=False)
 
+    def abort(self, error: BaseException) -> None:
+        """Ends the wait with ``error``, whatever others think: the cluster is gone. The ticket is not DONE."""
+        if self.queue is not None:
+            del self.queue[self]
+        self.fail(error)
+
     def cancel(self, error: BaseException) -> bool:
         """Ends the wait with ``error`` if that is still possible.
 

@@ -150,6 +150,8 @@ class Homes:
     def _on_op(self, peer: int, frames: list[bytes], number: int, target: int, name: str, args: list[Any]) -> None:
         node = self._node
         core = node.values.exports.get(target)
+        if (peer, number) in self.tickets:
+            raise ProtocolError("two operations of one number")
         ticket = RemoteTicket(self._answer, peer, number, core)
         if core is None:
             ticket.fail(ChannelLost(f"{object_name(node.id, target)} no longer exists: all handles were dropped"))
@@ -228,6 +230,7 @@ class Homes:
                 self._node.loans.lost(core, peer)
             elif (lost := getattr(core, "lost", None)) is not None:
                 lost(peer)
+        self._node.loans.dead(peer)
         returned: dict[Channel, list[Handoff]] = {}
         for key in [key for key in self.handed if key[0] == peer]:
             handoff = self.handed.pop(key)

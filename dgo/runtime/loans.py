@@ -28,6 +28,7 @@ class Loans:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._flush_at = 0.0
+        self.recalls: dict[tuple[int, int], Channel] = {}  # by holder and number: an answer is to come
         node.handle(Msg.LEND, self._on_lend)
         node.handle(Msg.RECALL, self._on_recall)
         node.handle(Msg.SEND_LENT, self._on_send_lent)
@@ -41,13 +42,14 @@ class Loans:
             return
         loan = channel.loan
         if loan is None:
-            loan = channel.loan = Loan(channel, partial(self._recall, channel.number))
+            loan = channel.loan = Loan(channel, partial(self._recall, channel))
         count = loan.sent(origin)
         if count:
             self._node.links.post(origin, [Msg.LEND, channel.number, count])
 
-    def _recall(self, number: int, holder: int) -> None:
-        self._node.links.post(holder, [Msg.RECALL, number])
+    def _recall(self, channel: Channel, holder: int) -> None:
+        self.recalls[holder, channel.number] = channel
+        self._node.links.post(holder, [Msg.RECALL, channel.number])
         self._node.host.soon()
 
     def when_returned(self, channel: Channel, operation: Any, ticket: Ticket, *args: Any) -> None:
@@ -74,23 +76,29 @@ class Loans:
         channel.loan.used_up()
 
     def _on_give_back(self, peer: int, frames: list[bytes], number: int, count: int) -> None:
-        channel = self._channel(number)
-        if channel is not None and channel.loan is not None and channel.loan.holder == peer:
-            channel.give_back(min(count, channel.lent))
-            channel.loan.used_up()
+        channel = self.recalls.get((peer, number))
+        if channel is None:
+            raise ProtocolError("slots come back that were not called back")
+        if channel.loan.returned(peer):
+            del self.recalls[peer, number]
 
     def lost(self, channel: Channel, peer: int) -> None:
         """``peer`` is dead, or holds no handle any more."""
         if channel.loan is not None:
             channel.loan.lost(peer)
 
+    def dead(self, peer: int) -> None:
+        """``peer`` is dead: it answers no recall."""
+        for key in [key for key in self.recalls if key[0] == peer]:
+            self.recalls.pop(key).loan.dead(peer)
+
     # ---- the process that sends ----------------------------------------------------------------------
 
     def _on_lend(self, peer: int, frames: list[bytes], number: int, count: int) -> None:
+        if count < 1:
+            raise ProtocolError("a loan of no slots")
         ref = self._node.values.imported(peer, number)
-        if ref is None:
-            self._node.links.post(peer, [Msg.GIVE_BACK, number, count])
-        else:
+        if ref is not None:  # else its home hears that we hold it no more, or calls the loan back
             ref.credit += count
 
     def _on_recall(self, peer: int, frames: list[bytes], number: int) -> None:

@@ -322,9 +322,7 @@ class Node:
         self.closed = text
         for ticket in list(self.waits):
             if ticket.state != DONE:
-                if ticket.queue is not None:
-                    del ticket.queue[ticket]
-                ticket.fail(ClusterError(text))
+                ticket.abort(ClusterError(text))
         self.spawner.abandon(ClusterError(text))
         if self.on_lost is not None:
             self.on_lost(text)

@@ -171,7 +171,7 @@ class Selects:
         for entry in entries:
             if entry.ref is not None:
                 offers[entry.ref.home].append([entry.index, entry.ref.number, entry.sending, None])
-                select.values[entry.index] = entry.frozen
+                select.values[entry.ref.home, entry.index] = entry.frozen
         number = select.order[1]
         self.agents[number] = select
         select.elsewhere(homes)
@@ -205,7 +205,7 @@ class Selects:
         select = self.agents.get(number)
         if select is None:
             self.refuse(peer, match)
-        elif peer not in select.homes or index < 0 or weight < 1:
+        elif (peer, index) not in select.values or weight < 1:
             raise ProtocolError("a claim of a case that was not offered")
         else:
             select.claimed(peer, match, index, weight)
@@ -224,8 +224,8 @@ class Selects:
         ticket = None
         if select is None:
             ticket = node.remote.take(peer, number)
-        elif peer not in select.homes:
-            raise ProtocolError("the end of a select by a process that has no case of it")
+        elif (peer, index) not in select.values or not select.held_by(peer):
+            raise ProtocolError("the end of a select by a process that does not hold it")
         waiting = select or ticket
         if handed:
             nobody = waiting is None or waiting.abandoned
@@ -237,13 +237,16 @@ class Selects:
 
     def _on_spoilt(self, peer: int, frames: list[bytes], number: int, name: str, text: str) -> None:
         select = self.agents.get(number)
-        if select is not None:
-            select.spoilt(peer, named_error(name, text))
+        if select is None:
+            return
+        if peer not in select.homes:
+            raise ProtocolError("the end of a select by a process that has no case of it")
+        select.spoilt(peer, named_error(name, text))
 
     def _on_withdrawn(self, peer: int, frames: list[bytes], number: int) -> None:
         select = self.agents.get(number)
-        if select is not None:
-            select.gone()
+        if select is not None and not select.withdrawn(peer):
+            raise ProtocolError("a process confirms what it was not asked")
 
     # ---- the home of channels ----------------------------------------------------------------------
 
@@ -257,6 +260,8 @@ class Selects:
 
     def _on_offer(self, peer: int, frames: list[bytes], number: int, whole: bool, poll: bool, cases: list[Any]) -> None:
         node = self._node
+        if (peer, number) in self.distant or (peer, number) in node.homes.tickets:
+            raise ProtocolError("two operations of one number")
         select: RemoteSelect | Distant
         if whole:
             select = RemoteSelect(self._answer, peer, number, poll, self._pick)
@@ -265,18 +270,20 @@ class Selects:
         for case in cases:
             try:
                 index, target, sending, wire = case
-                channel = node.values.exports.get(int(target))
                 value = node.values.read(wire, peer, frames) if whole and sending else None
             except (TypeError, ValueError) as error:
                 raise ProtocolError(f"not a case: {error}") from error
+            if type(index) is not int or type(target) is not int or index < 0:
+                raise ProtocolError("a case has the numbers of its place and its channel")
+            channel = node.values.exports.get(target)
             if channel is None:
-                text = f"{object_name(node.id, int(target))} no longer exists: all handles were dropped"
+                text = f"{object_name(node.id, target)} no longer exists: all handles were dropped"
                 kind = Msg.FAILED if whole else Msg.SPOILT
                 node.links.post(peer, [kind, number, "ChannelLost", text])
                 return
             if not isinstance(channel, Channel):
                 raise ProtocolError(f"a case on a {type(channel).__name__}")
-            select.cases.append(Case(select, int(index), channel, bool(sending), value))
+            select.cases.append(Case(select, index, channel, bool(sending), value))
         if isinstance(select, RemoteSelect):
             self._when_whole(select.cases, poll, select.arm)
             if select.state != DONE:
@@ -369,8 +376,12 @@ class Selects:
     def _on_grant(self, peer: int, frames: list[bytes], number: int, wire: Any) -> None:
         value = self._node.values.read(wire, peer, frames)
         match, select = self._asked(peer, number)
-        if match is not None and select is not None:
-            select.grant(number, match, value)
+        if match is None or select is None:
+            return
+        if select.held:
+            match.refuse()
+            raise ProtocolError("a select was granted twice at a time")
+        select.grant(number, match, value)
 
     def _on_refuse(self, peer: int, frames: list[bytes], number: int) -> None:
         match, _ = self._asked(peer, number)
@@ -394,9 +405,8 @@ class Selects:
         for number, (match, select) in list(self.claims.items()):
             if select.order[0] == peer:
                 del self.claims[number]
-                if select.doomed is None:  # it was withdrawn already: only this answer was missing
-                    select.doomed = gone
-                    match.refuse()
+                select.doomed = gone  # if it was withdrawn already, only this answer (one for each claim) was missing
+                match.refuse()
         where = f"a channel of this select is lost: its home, process {node_name(peer)}, is gone ({cause})"
         for agent in list(self.agents.values()):
             agent.lost(

@@ -12,9 +12,10 @@ from dgo.core.channel import Channel, Match
 from dgo.core.select import Distant, Select
 from dgo.core.ticket import DONE, HELD, WAITING
 from dgo.runtime.homes import Homes
+from dgo.wire.messages import Msg
 
 from .explore import Violation, explore, wander
-from .programs import ALWAYS_READY, ALWAYS_READY_HERE, DEFAULT, LARGE, NEVER_READY, SMALL, P, Q, select, world
+from .programs import ALWAYS_READY, ALWAYS_READY_HERE, DEFAULT, LARGE, NEVER_READY, SMALL, P, Q, R, select, world
 
 # ---- what holds ------------------------------------------------------------------------------------
 
@@ -63,9 +64,28 @@ def test_no_random_program_of_many_breaks_a_rule(block):
         wander(random_world(seed), seed)
 
 
-def random_world(seed: int) -> Any:
-    """Up to seven goroutines on up to four processes, with selects, plain operations, closes, deaths."""
+@pytest.mark.parametrize("block", range(2))
+def test_no_longer_random_program_breaks_a_rule(block):
+    for seed in range(block * 100, block * 100 + 100):
+        wander(random_world(seed, long=True), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(8))
+def test_no_longer_random_program_of_many_breaks_a_rule(block):
+    for seed in range(10_000 + block * 5000, 10_000 + block * 5000 + 5000):
+        wander(random_world(seed, long=True), seed)
+
+
+def random_world(seed: int, long: bool = False) -> Any:
+    """Up to seven goroutines on up to four processes, with selects, plain operations, closes, deaths.
+
+    The long ones have up to twelve of more operations, buffers that are lent, operations that do not wait, waits
+    that are interrupted, and two deaths.
+    """
     choose = random.Random(seed)
+    if long:
+        return long_world(choose)
     processes = list(range(1, choose.randint(2, 4) + 1))
     channels = [(choose.choice(processes), choose.choice((0, 0, 1, 2))) for _ in range(choose.randint(1, 4))]
     values = iter(f"v{n}" for n in range(1000))
@@ -75,6 +95,41 @@ def random_world(seed: int) -> Any:
         goroutines.append((choose.choice(processes), program))
     kill = (choose.choice(processes),) if choose.random() < 0.3 else ()
     return world({"channels": channels, "goroutines": goroutines}, kill=kill, last=choose.random() < 0.5)
+
+
+def long_world(choose: random.Random) -> Any:
+    processes = list(range(1, choose.randint(2, 5) + 1))
+    channels = [(choose.choice(processes), choose.choice((0, 0, 1, 2, 6))) for _ in range(choose.randint(1, 5))]
+    values = iter(f"v{n}" for n in range(1000))
+    goroutines = []
+    for _ in range(choose.randint(2, 12)):
+        if choose.random() < 0.2:  # so many that it is lent slots
+            number = choose.randrange(len(channels))
+            program = tuple(("send", number, next(values)) for _ in range(choose.randint(3, 9)))
+        else:
+            program = tuple(long_operation(choose, len(channels), values) for _ in range(choose.randint(1, 6)))
+        goroutines.append((choose.choice(processes), program))
+    deaths = choose.choice((0, 0, 0, 1, 2))
+    kill = tuple(choose.sample(processes, min(deaths, len(processes))))
+    interrupts = tuple(number for number in range(len(goroutines)) if choose.random() < 0.15)
+    return world(
+        {"channels": channels, "goroutines": goroutines},
+        kill=kill,
+        deaths=2,
+        interrupts=interrupts,
+        last=choose.random() < 0.5,
+    )
+
+
+def long_operation(choose: random.Random, channels: int, values: Any) -> tuple[Any, ...]:
+    roll = choose.random()
+    if roll < 0.08:
+        return ("offer", choose.randrange(channels), next(values))
+    if roll < 0.16:
+        return ("poll", choose.randrange(channels))
+    if roll < 0.2:
+        return ("len", choose.randrange(channels))
+    return random_operation(choose, channels, values)
 
 
 def random_operation(choose: random.Random, channels: int, values: Any) -> tuple[Any, ...]:
@@ -92,6 +147,26 @@ def random_operation(choose: random.Random, channels: int, values: Any) -> tuple
         for _ in range(choose.randint(1, 4))
     ]
     return select(*cases, flags=flags)
+
+
+def test_every_claim_on_a_withdrawn_select_is_given_up_when_its_process_dies():
+    home = world({"channels": [(P, 1), (P, 1)], "goroutines": []}).processes[P]
+    home.deliver(Q, [Msg.OFFER, 1, False, False, [[0, 0, True, None], [1, 1, True, None]]])
+    assert len(home.selects.claims) == 2
+    home.deliver(Q, [Msg.WITHDRAW, 1, False])
+    home.down(Q)
+    assert not home.selects.claims
+    assert [channel.match for channel in home.values.exports.values()] == [None, None]
+
+
+def test_an_offer_whose_second_partner_dies_too_does_not_wait():
+    home = world({"channels": [(P, 0)], "goroutines": [(P, (("offer", 0, "v"),))]}).processes[P]
+    home.deliver(Q, [Msg.OFFER, 1, False, False, [[0, 0, False, None]]])
+    home.world.goroutines[0].begin()  # Q is asked
+    home.deliver(R, [Msg.OP, 1, 0, "recv", []])
+    home.down(Q)  # so the value goes to R
+    home.down(R)
+    assert home.world.goroutines[0].outcomes == [(None, True, "WouldBlock")]
 
 
 # ---- mutations: without a rule the exploration must find a fault -----------------------------------

@@ -12,11 +12,11 @@ from typing import Any
 from dgo.core.channel import Channel
 from dgo.core.select import DEFAULT, Select
 from dgo.core.ticket import DONE, HELD, WAITING, Ticket
-from dgo.errors import ChannelClosed, ChannelLost, Timeout
+from dgo.errors import Cancelled, ChannelClosed, ChannelLost, Timeout
 from dgo.runtime.homes import Homes
 from dgo.runtime.loans import Loans
 from dgo.runtime.operations import find
-from dgo.runtime.remote import Remote
+from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Entry, Selects
 from dgo.runtime.shared import Ref
 
@@ -124,7 +124,8 @@ class Goroutine:
 
     An operation is ``("send", channel, value)``, ``("recv", channel)``, ``("close", channel)``, or
     ``("select", [(channel, value or None), ...], flags)`` with flags among ``"default"`` and ``"timeout"``;
-    ``("recv", channel, "timeout")`` may time out as well.
+    ``("recv", channel, "timeout")`` may time out as well. What does not wait: ``("offer", channel, value)``,
+    ``("poll", channel)``, ``("len", channel)``.
     """
 
     def __init__(self, world: World, number: int, process: int, program: tuple[Any, ...]) -> None:
@@ -135,6 +136,7 @@ class Goroutine:
         self.at = 0
         self.ticket: Ticket | None = None
         self.outcomes: list[Any] = []
+        self.interrupted: list[Any] = []  # what the operation that was interrupted might have sent
         self.witnesses: list[Ticket] = []  # could have been met when this select with a default began
 
     @property
@@ -160,7 +162,7 @@ class Goroutine:
         name, number = operation[0], operation[1]
         channel = self.world.channel(self.process, number)
         if channel is None:
-            args = [operation[2]] if name == "send" else []
+            args = _values(operation)
             ref = self.world.ref(self.process, number)
             if name == "send" and ref.credit and ref.lost is None:
                 process.loans.send(ref, *args)
@@ -172,7 +174,7 @@ class Goroutine:
         found = find(Channel, name)
         assert found is not None
         if found.whole:
-            process.loans.when_returned(channel, found.run, ticket, *([operation[2]] if name == "send" else []))
+            process.loans.when_returned(channel, found.run, ticket, *_values(operation))
         else:
             found.run(channel, ticket)
 
@@ -210,6 +212,17 @@ class Goroutine:
         self.outcomes.append((result, ok, error))
         self.at += 1
 
+    def interrupt(self) -> None:
+        """A signal's exception ends the wait, as ``ThreadHost.park`` does it, and the goroutine."""
+        ticket, self.ticket = self.ticket, None
+        assert ticket is not None
+        self.interrupted = _values(self.operation)
+        self.at = len(self.program)
+        ticket.wake = None
+        ticket.cancel(Cancelled("interrupted"))
+        if isinstance(ticket, (PendingOperation, Select)):
+            ticket.abandoned = True
+
     def give_up(self) -> None:
         """The timeout of the operation runs out."""
         assert self.ticket is not None
@@ -222,7 +235,9 @@ class World:
     Args:
         channels: ``(home, capacity)`` of each.
         goroutines: ``(process, program)`` of each.
-        kill: the processes of which one may die.
+        kill: the processes of which some may die.
+        deaths: how many of them.
+        interrupts: the goroutines whose waits may be interrupted.
         eager: processes without channels, whose goroutines begin at once (their messages may take any time).
         filled: values that are in the buffers at the start.
         last: choices take the last of several.
@@ -234,6 +249,8 @@ class World:
         channels: list[tuple[int, int]],
         goroutines: list[tuple[int, tuple[Any, ...]]],
         kill: tuple[int, ...] = (),
+        deaths: int = 1,
+        interrupts: tuple[int, ...] = (),
         last: bool = False,
         tombstones: bool = True,
         eager: tuple[int, ...] = (),
@@ -256,8 +273,10 @@ class World:
             Goroutine(self, number, process, program) for number, (process, program) in enumerate(goroutines)
         ]
         self.kill = kill
-        self.dead: int | None = None
-        self.undelivered: list[int] = []  # processes that have not learnt of the death
+        self.deaths = deaths
+        self.interrupts = interrupts
+        self.dead: list[int] = []
+        self.undelivered: list[tuple[int, int]] = []  # processes, and deaths that they have not learnt of
 
     def channel(self, process: int, number: int) -> Channel | None:
         return self.processes[process].values.exports.get(number)
@@ -273,14 +292,14 @@ class World:
         found = []
         for number, value in cases:
             home = self.homes[number]
-            if home != self.dead:
+            if home not in self.dead:
                 channel = self.processes[home].values.exports[number]
                 queue = channel.senders if value is None else channel.receivers
                 found += [party for party in queue if party.select is None and not party.poll]
         return found
 
     def post(self, source: int, target: int, message: list[Any]) -> None:
-        if target != self.dead:
+        if target not in self.dead:
             self.queues.setdefault((source, target), []).append(message)
 
     # ---- what can happen next --------------------------------------------------------------------
@@ -288,17 +307,20 @@ class World:
     def actions(self) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = [("deliver", *key) for key, queue in sorted(self.queues.items()) if queue]
         for goroutine in self.goroutines:
-            if goroutine.process == self.dead or goroutine.operation is None:
+            if goroutine.process in self.dead or goroutine.operation is None:
                 continue
             if goroutine.ticket is None:
                 if goroutine.process in self.eager:
                     return [("begin", goroutine.number)]
                 found.append(("begin", goroutine.number))
-            elif goroutine.timed and goroutine.ticket.doomed is None:
+                continue
+            if goroutine.timed and goroutine.ticket.doomed is None:
                 found.append(("timeout", goroutine.number))
-        if self.dead is None:
-            found += [("kill", number) for number in self.kill]
-        found += [("down", number) for number in self.undelivered]
+            if goroutine.number in self.interrupts:
+                found.append(("interrupt", goroutine.number))
+        if len(self.dead) < self.deaths:
+            found += [("kill", number) for number in self.kill if number not in self.dead]
+        found += [("down", *news) for news in self.undelivered]
         return found
 
     def act(self, action: tuple[Any, ...]) -> None:
@@ -311,26 +333,30 @@ class World:
             self.processes[action[2]].deliver(action[1], message)
         elif kind == "begin":
             self.goroutines[action[1]].begin()
+        elif kind == "interrupt":
+            self.goroutines[action[1]].interrupt()
         elif kind == "timeout":
             self.goroutines[action[1]].give_up()
         elif kind == "kill":
-            self.dead = action[1]
-            self.undelivered = [number for number in self.processes if number != self.dead]
-            self.queues = {key: queue for key, queue in self.queues.items() if key[1] != self.dead}
+            self.dead = sorted([*self.dead, action[1]])
+            self.undelivered += [(number, action[1]) for number in self.processes]
+            self.undelivered = [news for news in self.undelivered if news[0] not in self.dead]
+            self.queues = {key: queue for key, queue in self.queues.items() if key[1] not in self.dead}
         else:
-            self.undelivered.remove(action[1])
-            assert self.dead is not None
-            self.processes[action[1]].down(self.dead)
+            self.undelivered.remove((action[1], action[2]))
+            self.processes[action[1]].down(action[2])
 
     # ---- what must hold --------------------------------------------------------------------------
 
     def check(self, terminal: bool) -> None:
         """Asserts what holds at any time, and what holds when nothing more can happen."""
         for process in self.processes.values():
-            if process.id == self.dead:
+            if process.id in self.dead:
                 continue
             for channel in process.values.exports.values():
                 channel.check()
+                if channel.loan is not None:
+                    channel.loan.check()
         for goroutine in self.goroutines:
             if isinstance(goroutine.ticket, Select):
                 goroutine.ticket.check()
@@ -353,29 +379,32 @@ class World:
                     chosen = operation[1][index][1] if index >= 0 else None
                     if chosen is not None:
                         sent.append(chosen)
-                    elif index >= 0 and ok and goroutine.process != self.dead:
+                    elif index >= 0 and ok and goroutine.process not in self.dead:
                         received.append(value)
-                elif error is None and operation[0] == "send":
+                elif error is None and operation[0] in ("send", "offer"):
                     sent.append(operation[2])
-                elif error is None and operation[0] == "recv" and ok and goroutine.process != self.dead:
+                elif error is None and operation[0] in ("recv", "poll") and ok and goroutine.process not in self.dead:
                     received.append(result)
-            if goroutine.operation is not None and (goroutine.ticket is not None or goroutine.process == self.dead):
+            perhaps += goroutine.interrupted
+            if goroutine.operation is not None and (goroutine.ticket is not None or goroutine.process in self.dead):
                 perhaps += _values(goroutine.operation)
         assert len(set(received)) == len(received), f"received twice: {received}"
         assert set(received) <= {*sent, *perhaps}, f"received but not sent: {set(received) - {*sent, *perhaps}}"
-        if terminal and self.dead is None:
+        if terminal and not self.dead:
             there = [
                 value
                 for process in self.processes.values()
                 for channel in process.values.exports.values()
                 for value in channel.buffer
             ]
-            assert sorted([*received, *there]) == sorted(sent), f"sent {sent}, received {received}, stored {there}"
+            interrupted = {value for goroutine in self.goroutines for value in goroutine.interrupted}
+            found = [value for value in (*received, *there) if value not in interrupted]
+            assert sorted(found) == sorted(sent), f"sent {sent}, received {received}, stored {there}"
 
     def _check_rest(self) -> None:
         waiting = set()
         for goroutine in self.goroutines:
-            if goroutine.process == self.dead:
+            if goroutine.process in self.dead:
                 continue
             ticket = goroutine.ticket
             if ticket is None:
@@ -385,21 +414,39 @@ class World:
             assert goroutine.operation[0] != "select" or "default" not in goroutine.operation[2], (
                 "a select with a default waits for ever"
             )
+            assert goroutine.operation[0] in ("send", "recv", "select"), f"{goroutine.operation} waits for ever"
             waiting.add(goroutine.number)
         for process in self.processes.values():
-            if process.id == self.dead:
+            if process.id in self.dead:
                 continue
             assert not process.selects.claims, "a claim was never answered"
+            self._check_tables(process)
             for channel in process.values.exports.values():
                 assert channel.match is None, "a match is under way for ever"
-                assert not channel.handoffs or self.dead is not None, "a value is on its way for ever"
+                assert not channel.handoffs, "a value is on its way for ever"
         self._check_offers(waiting)
+
+    def _check_tables(self, process: Process) -> None:
+        """What a process remembers belongs to somebody who waits."""
+        mine = [goroutine.ticket for goroutine in self.goroutines if goroutine.process == process.id]
+        agents = list(process.selects.agents.values())
+        assert all(select in mine for select in agents), f"{agents} are no selects of anybody who waits"
+        pending = list(process.remote.pending.values())
+        assert all(ticket in mine for ticket in pending), f"{pending} are of nobody who waits"
+        for peer, number in process.selects.distant:
+            assert peer not in self.dead, "a select of the dead is remembered"
+            assert number in self.processes[peer].selects.agents, "a select that has ended is remembered"
+        for peer, number in process.homes.tickets:
+            assert peer not in self.dead, "an operation of the dead is remembered"
+            assert number in self.processes[peer].remote.pending, "an operation that has ended is remembered"
+        assert not process.homes.handed, "a value is on its way for ever"
+        assert not process.loans.recalls, "a recall was never answered"
 
     def _check_offers(self, waiting: set[int]) -> None:
         """Exactly those who wait stand in the queues: no ghost, and nobody is missing."""
         there: dict[int, int] = {}
         for process in self.processes.values():
-            if process.id == self.dead:
+            if process.id in self.dead:
                 continue
             for channel in process.values.exports.values():
                 there[channel.number] = len(channel.senders) + len(channel.receivers)
@@ -423,4 +470,4 @@ def _values(operation: Any) -> list[Any]:
     """What an operation would send."""
     if operation[0] == "select":
         return [value for _, value in operation[1] if value is not None]
-    return [operation[2]] if operation[0] == "send" else []
+    return [operation[2]] if operation[0] in ("send", "offer") else []
