@@ -367,6 +367,8 @@ class Links:
                 deliver(peer, message, frames)
             except ProtocolError as error:
                 self.blame(node_name(peer), error)
+            except Exception:  # our fault: the rest of the batch counts as received and must not be lost with it
+                log.exception("an error while handling a message of %s; the next one is handled", node_name(peer))
 
     # ---- now and then ----------------------------------------------------------------------------
 
