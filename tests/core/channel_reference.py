@@ -86,8 +86,7 @@ class Reference:
             flights.discard(landed)  # type: ignore[arg-type] # None is in no set of numbers
             if not flights:
                 del self.patience[number]
-                if self.fate[number][0] == WAITING and all(item.sender != number for _, item in self.flying):
-                    self.cancel(number)
+                if self.fate[number][0] == WAITING and self.cancel(number, WOULD_BLOCK):
                     self.fate[number] = (WOULD_BLOCK, None)
 
     def close(self) -> None:
@@ -98,12 +97,12 @@ class Reference:
         self.line = [item for item in self.line if item.stored]
         self.settle()
 
-    def cancel(self, number: int) -> bool:
+    def cancel(self, number: int, why: str = CANCELLED) -> bool:
         if self.fate[number][0] != WAITING:
             return False
         for _, item in self.flying:
             if item.sender == number:
-                item.doom = CANCELLED
+                item.doom = why if why == CANCELLED else item.doom or why
                 return False
         self.receivers = [entry for entry in self.receivers if entry[0] != number]
         self.line = [item for item in self.line if item.sender != number]

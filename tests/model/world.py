@@ -19,6 +19,7 @@ from dgo.runtime.operations import find
 from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Entry, Selects
 from dgo.runtime.shared import Ref
+from dgo.wire.messages import ProtocolError
 
 SERVICES: dict[int, tuple[str, str]] = {}  # message type -> the service and the method that takes it
 
@@ -330,7 +331,10 @@ class World:
             message = queue.pop(0)
             if not queue:
                 del self.queues[action[1], action[2]]
-            self.processes[action[2]].deliver(action[1], message)
+            try:
+                self.processes[action[2]].deliver(action[1], message)
+            except ProtocolError as error:  # nobody here lies
+                raise AssertionError(f"a message that should not have come: {error}") from error
         elif kind == "begin":
             self.goroutines[action[1]].begin()
         elif kind == "interrupt":
