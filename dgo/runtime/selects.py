@@ -401,7 +401,9 @@ class Selects:
         """``peer`` is dead: its selects end, and ours that have a case there."""
         gone = Cancelled("its process died")
         for key in [key for key in self.distant if key[0] == peer]:
-            self.distant.pop(key).lost(gone)
+            select = self.distant.pop(key, None)
+            if select is not None:  # the end of another one of the dead may just have served this one
+                select.lost(gone)
         for number, (match, select) in list(self.claims.items()):
             if select.order[0] == peer:
                 del self.claims[number]
