@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dgo.core.channel import Channel, Handoff
+from dgo.core.channel import Channel
+from dgo.core.handoff import Handoff
 
 __all__ = ["Alarm"]
 

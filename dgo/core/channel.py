@@ -16,11 +16,11 @@ Arrival order is the order of service. A receive from a full buffer and the prom
 sender are one step.
 
 **Matches.** Whoever waits on this channel alone is served at once. The case of a select has to be asked
-first, for its select may be about to happen elsewhere: a :class:`Match` asks its parties one after the
+first, for its select may be about to happen elsewhere: a ``dgo.core.match.Match`` asks its parties one after the
 other, lowest order first, and is decided in one step when all have granted. That step is the moment of the
 communication. See ``dgo.core.select`` for the other side.
 
-**Handoffs.** A value given to another process is not gone: the home keeps it as a :class:`Handoff` until
+**Handoffs.** A value given to another process is not gone: the home keeps it as a ``dgo.core.handoff.Handoff`` until
 that process says that a goroutine has taken it. If the process dies first the value goes back to the head
 of the queue. Until then it occupies its slot of the buffer; if there was no slot (unbuffered, or all slots
 taken) its sender stays tied to it, and its send completes when the value has been taken: so an unbuffered
@@ -39,91 +39,18 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dgo.core.handoff import Barrier, Handoff
+from dgo.core.match import Match
 from dgo.core.ticket import HELD, WAITING, Party, Queue, Ticket
 from dgo.errors import ChannelClosed
 
 if TYPE_CHECKING:
-    from dgo.core.select import Case
+    from dgo.core.case import Case
 
-__all__ = ["CLOSED_TEXT", "Channel", "Handoff", "Match"]
+__all__ = ["CLOSED_TEXT", "Channel"]
 
 CLOSED_TEXT = "the channel is closed"
 CLOSED_MEANWHILE = "the channel was closed while this send waited"
-
-
-class Handoff:
-    """A value on its way to a receiver in another process.
-
-    Attributes:
-        channel: where it came from.
-        value: the frozen value.
-        sender: the HELD sender, or None when the value occupies a slot of the buffer.
-        barriers: what waits for its end; None if nothing does.
-    """
-
-    __slots__ = ("barriers", "channel", "sender", "value")
-
-    def __init__(self, channel: Channel, value: Any, sender: Party | None) -> None:
-        self.channel = channel
-        self.value = value
-        self.sender = sender
-        self.barriers: list[Barrier] | None = None
-
-
-class Barrier:
-    """An action that comes after the end of some handoffs."""
-
-    __slots__ = ("action", "left")
-
-    def __init__(self, handoffs: Iterable[Handoff], action: Callable[[], object]) -> None:
-        self.action = action
-        self.left = 0
-        for handoff in handoffs:
-            self.left += 1
-            if handoff.barriers is None:
-                handoff.barriers = []
-            handoff.barriers.append(self)
-
-
-class Match:
-    """A communication of which at least one party is a select that has to be asked.
-
-    Attributes:
-        sender: None: a value of the buffer, or the news that the channel is closed.
-        receiver: None: a free slot, or the error that the channel is closed.
-        need: the parties that have to be asked, in that order.
-        granted: how many of them have granted; the next one is being asked.
-    """
-
-    __slots__ = ("channel", "granted", "need", "receiver", "sender")
-
-    def __init__(self, channel: Channel, sender: Party | None, receiver: Party | None) -> None:
-        self.channel = channel
-        self.sender = sender
-        self.receiver = receiver
-        # A wait for a grant is always for one of a higher order than those that are held: no circle is possible.
-        self.need: list[Case] = sorted(
-            (party for party in (sender, receiver) if party is not None and party.select is not None),
-            key=_order,
-        )
-        self.granted = 0
-
-    def weight(self, case: Case) -> int:
-        """Among how many ready cases of its select this one was chosen."""
-        return max(1, sum(map(self.channel.ready, case.select.on(self.channel))))
-
-    def grant(self) -> None:
-        """The select that is being asked grants."""
-        self.channel.granted(self)
-
-    def refuse(self) -> None:
-        """The select that is being asked has ended."""
-        self.channel.refused(self)
-
-
-def _order(party: Any) -> tuple[int, int]:
-    order: tuple[int, int] = party.select.order
-    return order
 
 
 class Channel:

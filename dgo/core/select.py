@@ -1,11 +1,11 @@
 """Go's select, over channels wherever they live.
 
-Each case of a select stands, as a :class:`Case`, in a queue of its channel at the channel's home. The home
-matches it like any waiter, but has to *claim* it first: its select may be about to happen elsewhere. One
+Each case of a select stands, as a ``Case`` (``dgo.core.case``), in a queue of its channel at the channel's
+home. The home matches it like any waiter, but has to *claim* it first: its select may be about to happen elsewhere. One
 object is the only judge of whether a select has happened, its **agent**: a :class:`Select`. It lives at the
 home of the channels if all of them have the same one (then everything is decided there, in one step), else in
-the select's own process. A home that does not have the agent knows it as a :class:`Distant` select, and
-claims by message::
+the select's own process. A home that does not have the agent knows it as a ``Distant`` select
+(``dgo.core.distant``), and claims by message::
 
     home -> agent   CLAIM                 agent -> home   OFFER, GRANT, REFUSE, WITHDRAW
                     COMMIT or RELEASE
@@ -46,171 +46,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dgo.core.ticket import DONE, HELD, WAITING, Queue, Ticket
+from dgo.core.ticket import DONE, HELD, WAITING, Ticket
 
 if TYPE_CHECKING:
-    from dgo.core.channel import Channel, Match
+    from dgo.core.case import Case, Claim
+    from dgo.core.channel import Channel
+    from dgo.core.match import Match
 
-__all__ = ["DEFAULT", "AgentPort", "Case", "Claim", "Distant", "DistantClaim", "HomePort", "Judge", "Select"]
+__all__ = ["DEFAULT", "AgentPort", "DistantClaim", "Select"]
 
 DEFAULT = -1  # the index of a default that was taken
 HERE = 0  # in ``Select.arming``
-
-
-class Case:
-    """One case of a select at the home of its channel. Stands in the channel's queues beside tickets.
-
-    Attributes:
-        select: the agent, or what stands for it here.
-        index: the case's number in its select.
-        sending: whether it sends; else it receives.
-        value: what it sends (frozen).
-        tied: its value is on its way to another process.
-        leaving: it was withdrawn while it was tied.
-    """
-
-    __slots__ = ("channel", "index", "leaving", "queue", "select", "sending", "tied", "value")
-
-    def __init__(self, select: Judge, index: int, channel: Channel, sending: bool, value: Any = None) -> None:
-        self.select = select
-        self.index = index
-        self.channel = channel
-        self.sending = sending
-        self.value = value
-        self.queue: Queue | None = None
-        self.tied = False
-        self.leaving = False
-
-    @property
-    def poll(self) -> bool:
-        """Whether its select has a default."""
-        return self.select.poll
-
-    @property
-    def remote(self) -> bool:
-        """Whether a value for it goes to another process."""
-        return self.select.remote
-
-    @property
-    def doomed(self) -> BaseException | None:
-        """Why it must not happen any more, although its select has granted."""
-        return self.select.doomed
-
-    @property
-    def state(self) -> int:
-        """HELD while its value is on its way to another process."""
-        return HELD if self.tied else WAITING
-
-    def arm(self) -> None:
-        """Joins its channel's queue, and is served if that is possible."""
-        channel = self.channel
-        queue = channel.senders if self.sending else channel.receivers
-        self.queue = queue
-        queue[self] = None
-        # Else nobody can be served: most selects that come here wait.
-        if channel.closed or (
-            channel.receivers or channel.slot_free() if self.sending else channel.buffer or channel.senders
-        ):
-            channel.settle()
-
-    def claim(self, match: Match) -> bool:
-        """Asks the select; True if it grants at once, else the answer comes to ``match``."""
-        return self.select.claim(match, self)
-
-    def unclaim(self, match: Match) -> None:
-        """The match does not happen; the case waits on."""
-        self.select.unclaim(match)
-
-    def complete(self, result: Any = None, ok: bool = True) -> None:
-        """The communication has happened. The case has left its queue."""
-        self.queue = None
-        self.tied = False
-        self.select.commit(self.index, result, ok)
-
-    def fail(self, error: BaseException) -> None:
-        """The case ends with ``error``, and its select with it."""
-        self.queue = None
-        self.tied = False
-        self.select.spoil(self.index, error)
-
-    def hold(self) -> None:
-        """Its value is on its way to another process; its select stays HELD."""
-        self.queue = None
-        self.tied = True
-
-    def release(self, queue: Queue) -> None:
-        """Its value came back: it is first in ``queue`` again."""
-        self.tied = False
-        self.queue = queue
-        queue[self] = None
-        queue.move_to_end(self, last=False)
-        if self.leaving:
-            self.leaving = False
-            self.channel.defer(self.withdraw)
-        self.select.unclaim(None)
-
-    def leave(self) -> None:
-        """Leaves its queue, if it stands in one."""
-        if self.queue is not None:
-            del self.queue[self]
-            self.queue = None
-
-    def withdraw(self) -> None:
-        """Leaves because its select polls. No match of its channel is under way."""
-        if self.tied:
-            self.leaving = True
-            return
-        self.leave()
-        self.select.gone()
-
-    def __repr__(self) -> str:
-        return f"Case({self.index}, {'send' if self.sending else 'recv'} of {self.select!r})"
-
-
-class Judge(Protocol):
-    """What a case's select is to the case: the agent itself, or what stands for it."""
-
-    order: tuple[int, int]
-    poll: bool
-
-    @property
-    def remote(self) -> bool:
-        """Whether the goroutine that selects is in another process than the channel."""
-
-    @property
-    def doomed(self) -> BaseException | None:
-        """Why it must not happen any more."""
-
-    def on(self, channel: Channel) -> list[Case]:
-        """Its cases on one channel."""
-
-    def claim(self, match: Match, case: Case) -> bool:
-        """A match asks for it."""
-
-    def unclaim(self, match: Match | None) -> None:
-        """The match that held it does not happen. (None: the match had been decided, but its value came back.)"""
-
-    def commit(self, index: int, result: Any, ok: bool) -> None:
-        """The case ``index`` has happened."""
-
-    def spoil(self, index: int, error: BaseException) -> None:
-        """The case ``index`` happens with an error."""
-
-    def gone(self) -> None:
-        """One case has been withdrawn."""
-
-
-class Claim(Protocol):
-    """Who asks an agent: a match in this process, or one at a home elsewhere."""
-
-    def grant(self) -> None:
-        """The select is yours."""
-
-    def refuse(self) -> None:
-        """The select has ended."""
-
-
-# ---- the agent -----------------------------------------------------------------------------------
 
 
 class AgentPort(Protocol):
@@ -495,133 +341,3 @@ class Select(Ticket):
             assert all(case.queue is None for case in self.cases), "2: a case of a select that has ended waits"
         if self.state == WAITING and not self.arming:
             assert not self.claims, "3: an open select has a claim that it did not grant"
-
-
-# ---- what stands for an agent at a home ----------------------------------------------------------
-
-
-class HomePort(Protocol):
-    """How a home speaks to the agents of the selects that have cases there."""
-
-    def claim(self, select: Distant, match: Match, case: Case) -> None:
-        """Asks; the answer comes to ``match``."""
-
-    def release(self, select: Distant) -> None:
-        """The match that it has granted does not happen."""
-
-    def commit(self, select: Distant, index: int, result: Any, ok: bool) -> None:
-        """The case has happened."""
-
-    def spoil(self, select: Distant, index: int, error: BaseException) -> None:
-        """The case was chosen and fails."""
-
-    def withdrawn(self, select: Distant) -> None:
-        """No match can involve the cases any more."""
-
-
-class Distant:
-    """A select whose agent is elsewhere, at a home of some of its channels.
-
-    Attributes:
-        order: its agent's process and number.
-        cases: those at this home.
-        ended: it has happened here, or was withdrawn, or its process has died.
-        granted: the number of the claim that its agent has granted last.
-        held: that claim has not been released.
-        doomed: why nothing of it can happen any more: its process has died.
-    """
-
-    __slots__ = ("cases", "doomed", "ended", "granted", "held", "left", "order", "poll", "port")
-
-    remote = True
-
-    def __init__(self, order: tuple[int, int], poll: bool, port: HomePort) -> None:
-        self.order = order
-        self.poll = poll
-        self.port = port
-        self.cases: list[Case] = []
-        self.left = 0
-        self.ended = False
-        self.granted = 0
-        self.held = False
-        self.doomed: BaseException | None = None
-
-    def on(self, channel: Channel) -> list[Case]:
-        """Its cases on one channel."""
-        return [case for case in self.cases if case.channel is channel]
-
-    def arm(self) -> None:
-        """Queues its cases in the order in which they came, which its agent has shuffled."""
-        for case in self.cases:
-            if self.ended:
-                return
-            case.arm()
-
-    def claim(self, match: Match, case: Case) -> bool:
-        """Asks the agent by message."""
-        self.port.claim(self, match, case)
-        return False
-
-    def grant(self, claim: int, match: Match, value: Any) -> None:
-        """The agent grants the claim of that number; ``value`` is what the case sends."""
-        self.granted = claim
-        self.held = True
-        match.need[match.granted].value = value
-        match.grant()
-
-    def unclaim(self, match: Match | None) -> None:
-        """Tells the agent that the claim comes to nothing."""
-        self.held = False
-        if self.doomed is None:
-            self.port.release(self)
-        else:
-            self._leave()  # its process has died meanwhile
-
-    def commit(self, index: int, result: Any, ok: bool) -> None:
-        """It has happened here."""
-        self._leave()
-        self.port.commit(self, index, result, ok)
-
-    def spoil(self, index: int, error: BaseException) -> None:
-        """A case was chosen here and fails."""
-        self._leave()
-        self.port.spoil(self, index, error)
-
-    def withdraw(self, confirm: bool) -> None:
-        """The agent takes its cases back.
-
-        Without ``confirm`` it has ended: a match that involves it will be refused. With it, it is told when no
-        match can involve it.
-        """
-        if self.ended:
-            return
-        if not confirm:
-            self._leave()
-            return
-        self.left = len(self.cases)
-        for case in self.cases:
-            case.channel.when_quiet(case.withdraw)
-
-    def gone(self) -> None:
-        """One case can be served no more."""
-        self.left -= 1
-        if not self.left and not self.ended:
-            self.ended = True
-            self.port.withdrawn(self)
-
-    def lost(self, error: BaseException) -> None:
-        """Its process has died: its cases go, and what it had granted does not happen."""
-        self.doomed = error
-        self._leave()
-        for case in self.cases:
-            match = case.channel.match
-            if match is not None and match.need[match.granted] is case:
-                match.refuse()
-
-    def _leave(self) -> None:
-        self.ended = True
-        for case in self.cases:
-            case.leave()
-
-    def __repr__(self) -> str:
-        return f"Distant({self.order})"

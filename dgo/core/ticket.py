@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from dgo.core.select import Case
+    from dgo.core.case import Case
 
 __all__ = ["DONE", "HELD", "WAITING", "Party", "Queue", "Ticket"]
 

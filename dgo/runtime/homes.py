@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.channel import Channel, Handoff
+from dgo.core.channel import Channel
 from dgo.core.goroutine import Goroutine, Outcome
+from dgo.core.handoff import Handoff
 from dgo.core.ticket import DONE, WAITING, Ticket
 from dgo.core.waitgroup import WaitGroup
 from dgo.errors import Cancelled, ChannelClosed, ChannelLost, SerializationError, WouldBlock

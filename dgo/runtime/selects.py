@@ -11,8 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dgo.core.channel import Channel, Handoff, Match
-from dgo.core.select import DEFAULT, Case, Distant, Select
+from dgo.core.case import Case
+from dgo.core.channel import Channel
+from dgo.core.distant import Distant
+from dgo.core.handoff import Handoff
+from dgo.core.match import Match
+from dgo.core.select import DEFAULT, Select
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, ChannelLost, SerializationError
 from dgo.ids import node_name, object_name

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dgo.core.alarm import Alarm
-from dgo.core.channel import Handoff
+from dgo.core.handoff import Handoff
 from dgo.errors import Cancelled
 
 from .tools import MANY, Local, Remote, run

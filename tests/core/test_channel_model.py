@@ -10,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dgo.core.channel import Channel, Handoff
+from dgo.core.channel import Channel
+from dgo.core.handoff import Handoff
 from dgo.core.ticket import HELD
 from dgo.errors import Cancelled, ChannelClosed, WouldBlock
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import dgo.core.channel as channel_module
-from dgo.core.channel import Channel, Match
-from dgo.core.select import Distant, Select
+from dgo.core.channel import Channel
+from dgo.core.distant import Distant
+from dgo.core.match import Match
+from dgo.core.select import Select
 from dgo.core.ticket import DONE, HELD, WAITING
 from dgo.runtime.homes import Homes
 from dgo.wire.messages import Msg
