@@ -24,12 +24,13 @@ import dgo
 from . import places
 
 #: A simulation is quick, but there are thousands of bodies: one seed in the fast tests, more in the slow ones.
-SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (7, 42)))
+MORE_SEEDS = [pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.seeds]) for seed in (7, 42)]
+SEEDS = (1, *MORE_SEEDS)
 RUNTIMES = (
     "driver",
     "goroutine",
     "memory-1",
-    *(pytest.param(f"memory-{seed}", marks=pytest.mark.slow) for seed in (7, 42)),
+    *(pytest.param(f"memory-{each.values[0]}", marks=each.marks) for each in MORE_SEEDS),
 )
 TEST_SECONDS = 60
 SLOW_TEST_SECONDS = 300

@@ -13,8 +13,6 @@ from ..conftest import eventually
 from ..places import LIMIT, NOTHING, elsewhere, take
 from .common import LONG, cancel_pair, closes, die, die_when_told, outcome
 
-pytestmark = pytest.mark.slow  # each has a cluster of its own, or waits for real time
-
 #: What an operation on an object raises whose process died.
 LOST = ("ChannelLost", "LockLost")
 

@@ -8,8 +8,6 @@ import dgo
 
 from .common import LONG
 
-pytestmark = pytest.mark.slow  # each has a cluster of its own, or waits for real time
-
 # ---- nobody can end them -------------------------------------------------------------------------
 
 
