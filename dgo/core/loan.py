@@ -3,7 +3,8 @@
 A round trip for each value would cap a pair of processes at some thousand values a second. So the home may
 lend free slots to a process that has been the only sender for a while: its sends complete there, at once,
 and their values follow in batches. The loan is called back before anything that could tell the difference
-happens: a send by anyone else, a receive that does not wait, ``len``, ``close``.
+happens: a send by anyone else (the send case of a select too), what does not wait (``recv_nowait``, the default
+of a select), ``len``, ``close``.
 
 ::
 

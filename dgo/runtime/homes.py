@@ -1,7 +1,8 @@
 """Serving the objects of this process to others.
 
 An operation comes as ``OP`` and is answered once: by ``DONE``, ``FAILED``, ``OUTCOME``, or, when a value is
-received, by ``HAND``; then the value stays here, as a handoff, until the other process says ``TAKEN``.
+received, by ``HAND``; then the value stays here, as a handoff, until the other process says ``TAKEN``, or
+``RETURN`` if nobody there waits for it any more.
 """
 
 from __future__ import annotations

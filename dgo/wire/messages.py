@@ -79,7 +79,7 @@ class Msg(IntEnum):
     LEND = 36  # object, slots
     RECALL = 37  # object
     SEND_LENT = 38  # object, frozen value
-    GIVE_BACK = 39  # object, slots, all of them
+    GIVE_BACK = 39  # object, slots that were left: the answer to RECALL, after which none are
     RETURN = 47  # operation number: nobody takes the value that was handed over, it goes back
     # select (``dgo.core.select``): the process that selects <-> the homes of its channels
     OFFER = 100  # number, you decide alone, has a default, [[index, object, sends, frozen value or None], ...]
