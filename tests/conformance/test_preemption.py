@@ -21,6 +21,8 @@ import dgo
 
 from .places import LIMIT, take
 
+pytestmark = pytest.mark.slow  # goroutines that compute or stay in C for seconds
+
 PINGS = 30
 PING_SECONDS = 0.05  # while a neighbour computes
 
