@@ -435,16 +435,15 @@ def test_a_goroutine_that_stalls_others_is_reported_with_its_line(program):
         def compute_with_the_gil():
             ctypes.PyDLL(None).usleep(1_500_000)
 
-        def tick(end):
-            while not end.closed:
+        def give_way():
+            while True:
                 dgo.gosched()
 
         with dgo.init(workers=1):
-            end = dgo.Chan()
-            neighbour = dgo.go(tick, end)
+            neighbour = dgo.go(give_way)
             dgo.go(compute_without_the_gil).wait()
             dgo.go(compute_with_the_gil).wait()
-            end.close()
+            neighbour.cancel()
             neighbour.wait()
     """
     ended = program(source)

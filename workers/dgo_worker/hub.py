@@ -273,6 +273,10 @@ class HubHost(GreenletHost):
         if _native_thread() != self._thread_id:
             self._wakeup.send()
 
+    def keeps_waiting(self) -> bool:
+        """True if a goroutine could go on if another one let it."""
+        return bool(self._queue or self._preempted)
+
     def runnable(self) -> bool:
         """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
         return bool(self._queue or self._preempted) or _native_thread() != self._thread_id

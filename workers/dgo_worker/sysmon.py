@@ -161,7 +161,7 @@ class Sysmon:
 
     def _report(self, seconds: float) -> bool:
         """Tells which goroutine has held others up, and where; False if none has, or nobody waits for it."""
-        if not self._host.carriers.queue:
+        if not self._host.keeps_waiting():
             return False
         frame = sys._current_frames().get(self._main_thread)
         task = running_task(frame)
