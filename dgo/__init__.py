@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from dgo.goroutines import num_workers as num_workers
     from dgo.selection import DEFAULT as DEFAULT
     from dgo.selection import Selected as Selected
+    from dgo.selection import aselect as aselect
     from dgo.selection import recv as recv
     from dgo.selection import select as select
     from dgo.selection import send as send
@@ -130,6 +131,7 @@ __all__ = [
     "after",
     "after_func",
     "as_completed",
+    "aselect",
     "background",
     "cluster",
     "context",
@@ -221,6 +223,7 @@ _HOMES = {
     "dgo.selection": (
         "DEFAULT",
         "Selected",
+        "aselect",
         "recv",
         "select",
         "send",

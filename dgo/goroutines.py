@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
@@ -55,7 +55,7 @@ class _Token:
 class Goroutine(Shared, Generic[T]):
     """A handle on a goroutine; can itself be passed to other goroutines.
 
-    It is accepted by ``concurrent.futures.wait`` and ``as_completed``.
+    It is accepted by ``concurrent.futures.wait`` and ``as_completed``, and can be awaited in asyncio.
     """
 
     __slots__ = ("_future", "_name", "_outcome", "_token")
@@ -151,6 +151,23 @@ class Goroutine(Shared, Generic[T]):
         if error is not None:
             raise error
         return cast("T", value)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """``await handle``: as ``result()``, in a coroutine; a cancellation of the ``await`` leaves the goroutine alone."""
+        return self._aresult().__await__()
+
+    async def _aresult(self) -> T:
+        if self._outcome is None:
+            from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
+
+            node = self._node
+            suspended = suspend(node)
+            with node.lock:
+                ticket = self._start("outcome", suspended.wake, suspended)
+            outcome, _ = await suspended.on(ticket, "goroutine", self)
+            if self._outcome is None:
+                self._outcome = self._thaw(outcome)
+        return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that ended it, or None; blocks until it has ended.

@@ -43,11 +43,16 @@ class Sleepers:
         for ticket, wait in list(node.waits.items()):  # a copy: this may be another thread than the goroutines'
             if ticket.state == DONE or wait.timeout is not None or wait.kind in SELF_ENDING:
                 return True
-            waiting += 1
-        threads = sum(1 for thread in threading.enumerate() if thread.name not in OWN_THREADS)
+            if not hasattr(ticket.owner, "get_loop"):  # a coroutine waits: its loop is asked below
+                waiting += 1
+        for wakes in list(node.loops.values()):
+            if not wakes.asleep():
+                return True
+            waiting += node.host.sleeping_with(wakes.loop)
+        threads = [thread for thread in threading.enumerate() if thread.name not in OWN_THREADS]
         if node.execution is None:
-            return threads > waiting  # every thread of the program has to wait on dgo
-        return threads > 1 or len(node.execution.live) > waiting
+            return len(threads) > waiting  # every thread of the program has to wait on dgo
+        return len(node.execution.live) > waiting or sum(not _stands_in(thread) for thread in threads) > 1
 
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
@@ -56,7 +61,7 @@ class Sleepers:
         node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
 
     def _describe(self, ticket: Ticket, wait: Wait) -> str:
-        task = ticket.owner
+        task = getattr(ticket.owner, "task", ticket.owner)  # a coroutine's is that of its goroutine
         who = f"goroutine {task.id_text} ({task.name})" if hasattr(task, "id_text") else "the main program"
         seconds = self._node.clock() - wait.since
         target = "" if wait.target is None else f" of {wait.target!r}"
@@ -79,3 +84,8 @@ class Sleepers:
         for ticket, wait in list(self._node.waits.items()):
             if wait.timeout is None and wait.kind not in SELF_ENDING:
                 ticket.cancel(Deadlock(text))
+
+
+def _stands_in(thread: threading.Thread) -> bool:
+    """Whether it is an object that ``current_thread()`` made: in a worker for a goroutine, which is counted as such."""
+    return isinstance(thread, threading._DummyThread)
