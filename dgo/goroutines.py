@@ -123,19 +123,10 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", *node.host.waker())
             outcome = node.wait(ticket, "goroutine", self, timeout)
             if self._outcome is None:
-                self._outcome = self._thaw(outcome)
+                self._outcome = thaw_outcome(outcome, self.id, self._name)
         if self._core is not None and not self._core.asked:
             self._core.asked = True
         return self._outcome
-
-    def _thaw(self, outcome: Outcome) -> tuple[Any, BaseException | None]:
-        if outcome.ending == Ending.RETURNED:
-            return thaw(outcome.value), None
-        if outcome.ending == Ending.EXITED:
-            return None, None
-        if outcome.ending == Ending.CANCELLED:
-            return None, CancelledError(f"goroutine {self.id} ({self._name}) was cancelled")
-        return None, thaw_exception(outcome.value)
 
     def result(self, timeout: float | None = None) -> T:
         """What the function returned; blocks until it has ended.
@@ -274,6 +265,27 @@ class _Shadow(concurrent.futures.Future[Any]):
 KINDS[Goroutine.KIND] = Goroutine
 
 
+def thaw_outcome(outcome: Outcome, id_: str, name: str, *, last: bool = False) -> tuple[Any, BaseException | None]:
+    """What a goroutine returned, or the exception with which it ended.
+
+    Args:
+        outcome: how it ended.
+        id_: its goroutine id, for people.
+        name: its name, for people.
+        last: the outcome is not asked for again: large buffers need not be copied.
+
+    Raises:
+        SerializationError: its result cannot be rebuilt here.
+    """
+    if outcome.ending == Ending.RETURNED:
+        return thaw(outcome.value, last=last), None
+    if outcome.ending == Ending.EXITED:
+        return None, None
+    if outcome.ending == Ending.CANCELLED:
+        return None, CancelledError(f"goroutine {id_} ({name}) was cancelled")
+    return None, thaw_exception(outcome.value)
+
+
 class Prepared:
     """A snapshotted call, not yet started. ``job``: whose program it belongs to."""
 
@@ -299,10 +311,14 @@ class Prepared:
                 node.check_open()
                 full = node.spawner.full()
                 if full is None:
-                    record = node.spawner.spawn(self.call, self.options, on_end, self.job)
-                    record.asked = asked
-                    return record
+                    return self.start_now(on_end, asked)
             node.wait(full, "spawn window", None)
+
+    def start_now(self, on_end: Callable[[Record], object] | None, asked: bool = False) -> Record:
+        """As ``start``, but never blocks: the caller has seen to it that there is room. Under the node's lock."""
+        record = self.node.spawner.spawn(self.call, self.options, on_end, self.job)
+        record.asked = asked
+        return record
 
 
 def prepare(
