@@ -168,6 +168,8 @@ class Line:
         value, error = call.read()
         if error is not None and self._breaks(error):
             self._break(str(error))
+            cause, error = error.__cause__, BrokenExecutor(str(error))
+            error.__cause__ = cause
         call.settle(value, error)
 
     def _finish(self, count: int) -> None:

@@ -125,6 +125,15 @@ class Executor(concurrent.futures.Executor):
         if wait:
             self._line.wait()
 
+    def cancel_all(self) -> None:
+        """Takes no more calls and cancels all of them: the pending, and the running as ``Goroutine.cancel`` does.
+
+        The standard executors have nothing like it. Does not wait; the futures of the running raise
+        ``dgo.CancelledError`` once they have ended.
+        """
+        self._line.close(cancel=True)
+        self._line.cancel_flying()
+
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("an Executor belongs to the process that made it; goroutines can make one of their own")
 
