@@ -40,7 +40,7 @@ class Window:
         """The cluster has ``count`` workers now."""
         if not self.fixed:
             self._least = PER_WORKER * max(count, 1)
-            self.size = max(self.size, self._least)
+            self.size = min(max(self.size, self._least), max(MOST, self._least))
 
     def ended(self, count: int, now: float, waiting: bool) -> None:
         """``count`` calls have ended.
