@@ -123,10 +123,13 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", *node.host.waker())
             outcome = node.wait(ticket, "goroutine", self, timeout)
             if self._outcome is None:
-                self._outcome = thaw_outcome(outcome, self.id, self._name)
+                self._outcome = thaw_outcome(outcome, self._who)
         if self._core is not None and not self._core.asked:
             self._core.asked = True
         return self._outcome
+
+    def _who(self) -> str:
+        return f"goroutine {self.id} ({self._name})"
 
     def result(self, timeout: float | None = None) -> T:
         """What the function returned; blocks until it has ended.
@@ -265,13 +268,12 @@ class _Shadow(concurrent.futures.Future[Any]):
 KINDS[Goroutine.KIND] = Goroutine
 
 
-def thaw_outcome(outcome: Outcome, id_: str, name: str, *, last: bool = False) -> tuple[Any, BaseException | None]:
+def thaw_outcome(outcome: Outcome, who: Callable[[], str], *, last: bool = False) -> tuple[Any, BaseException | None]:
     """What a goroutine returned, or the exception with which it ended.
 
     Args:
         outcome: how it ended.
-        id_: its goroutine id, for people.
-        name: its name, for people.
+        who: names the goroutine for people.
         last: the outcome is not asked for again: large buffers need not be copied.
 
     Raises:
@@ -282,7 +284,7 @@ def thaw_outcome(outcome: Outcome, id_: str, name: str, *, last: bool = False) -
     if outcome.ending == Ending.EXITED:
         return None, None
     if outcome.ending == Ending.CANCELLED:
-        return None, CancelledError(f"goroutine {id_} ({name}) was cancelled")
+        return None, CancelledError(f"{who()} was cancelled")
     return None, thaw_exception(outcome.value)
 
 

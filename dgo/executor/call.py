@@ -30,7 +30,7 @@ class Call:
         self.node = prepared.node
         self.future: Future[Any] = Future()
         self._prepared: Prepared | None = prepared
-        self._landed = landed
+        self._landed: Callable[[Call], object] | None = landed
         self._record: Record | None = None
         self._refusal: BaseException | None = None
 
@@ -42,20 +42,30 @@ class Call:
             return False
 
     def start(self) -> None:
-        """Becomes a goroutine. Never blocks, never raises: what hinders it is its future's exception."""
+        """Becomes a goroutine. Never blocks; what hinders it is its future's exception."""
         prepared, self._prepared = self._prepared, None
         assert prepared is not None
-        with self.node.lock:
-            try:
+        try:
+            with self.node.lock:
                 self.node.check_open()
                 self._record = prepared.start_now(self._on_end, asked=True)
-            except Exception as error:  # noqa: BLE001  as above
-                self._refusal = error
-                self._landed(self)
+        except Exception as error:  # noqa: BLE001  as above
+            self.refuse(error)
+
+    def refuse(self, error: BaseException) -> None:
+        """It does not become a goroutine, or nobody will know how that ends."""
+        with self.node.lock:
+            self._refusal = error
+            self._land()
 
     def _on_end(self, record: Record) -> None:
         self._record = record
-        self._landed(self)
+        self._land()
+
+    def _land(self) -> None:
+        landed, self._landed = self._landed, None
+        if landed is not None:  # the first end counts
+            landed(self)
 
     def cancel(self) -> None:
         """Cancels its goroutine, if that has not ended."""
@@ -67,13 +77,16 @@ class Call:
         """What it returned, or the error that ended it; never raises. It has landed."""
         if self._refusal is not None:
             return None, self._refusal
-        record = self._record
-        assert record is not None
-        assert record.outcome is not None
+        assert self._record is not None
+        assert self._record.outcome is not None
         try:
-            return thaw_outcome(record.outcome, object_name(self.node.id, record.number), record.name, last=True)
+            return thaw_outcome(self._record.outcome, self._who, last=True)
         except BaseException as error:  # noqa: BLE001  rebuilding a result may run the program's own code
             return None, error
+
+    def _who(self) -> str:
+        assert self._record is not None
+        return f"goroutine {object_name(self.node.id, self._record.number)} ({self._record.name})"
 
     def settle(self, value: Any, error: BaseException | None) -> None:
         """Ends the future, which runs its done callbacks; never raises."""

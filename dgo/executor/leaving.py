@@ -38,8 +38,9 @@ def _finish() -> None:
     if node is not None and node.execution is not None:
         return  # a worker ends when its cluster says so: the programs that it worked for are gone
     while busy:
-        for line in list(busy):
-            line.wait()
+        line = next(iter(busy))
+        line.wait()
+        busy.discard(line)
 
 
 assert driver.shutdown is not None, "imported first, so that its atexit function runs after this one"

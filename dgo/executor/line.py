@@ -8,8 +8,8 @@
 A future is PENDING while its call waits, and RUNNING once it flies. Who submits moves calls on; so do the
 ``turns``, which also settle futures, and so run the program's done callbacks.
 
-Invariants: calls fly in the order of submission; ``_unfinished`` counts the calls whose futures are not settled,
-and the line is in ``leaving.busy`` exactly while it is not 0; a call that flies holds nothing of its arguments.
+Invariants: calls fly in the order of submission; a call whose future is not settled waits, flies, or is counted in
+``_settling``, and while there is one the line is in ``leaving.busy``; a call that flies holds nothing of its arguments.
 
 Locks: ``_lock`` first, then the node's. What runs under the node's lock (a goroutine's end, an answer) only leaves
 a note and asks for a turn. Nothing of the program's is called under either.
@@ -51,7 +51,7 @@ class Line:
     def __init__(self, limit: int | None, breaks: Callable[[BaseException], bool]) -> None:
         self._breaks = breaks
         self._lock = threading.Lock()
-        self._all_settled = threading.Condition(self._lock)
+        self._became_idle = threading.Condition(self._lock)
         self._waiting: deque[Call] = deque()
         self._flying: set[Call] = set()
         self._landed: deque[Call] = deque()  # ended, and their futures are not settled; a note
@@ -59,10 +59,10 @@ class Line:
         self._workers = 0  # of the cluster; a note, 0 if there is no news
         self._watched: Node | None = None  # the node that has been asked for the number of workers
         self._blocked: Node | None = None  # the node that has no room for more goroutines
-        self._unfinished = 0
+        self._settling = 0
         self._closed = False
         self._broken: str | None = None
-        self._turns = Turns("dgo-executor", self._turn, lambda: self._unfinished == 0)
+        self._turns = Turns("dgo-executor", self._turn, self._idle)
 
     # ---- submitting ------------------------------------------------------------------------------
 
@@ -81,36 +81,46 @@ class Line:
         call = Call(prepared, self._on_end)
         with self._lock:
             self.check()
-            self._waiting.append(call)
-            self._unfinished += 1
             leaving.busy.add(self)
+            self._waiting.append(call)
+            alone = not self._flying
             self._fly()
+        if alone:  # whoever flies while others do gets company instead: one message for many
+            call.node.host.flush()
         return call.future
 
-    def _fly(self) -> None:
-        """Hands to the cluster what the window lets through. Under the lock."""
+    def _fly(self) -> Node | None:
+        """Hands to the cluster what the window lets through; returns the node that took it. Under the lock."""
         waiting, flying = self._waiting, self._flying
-        while waiting and len(flying) < self._window.size:
-            if not self._has_room(waiting[0].node):
-                return
-            call = waiting.popleft()
-            if call.begin():
-                flying.add(call)
-                call.start()
-            else:
-                self._finish(1)
+        node: Node | None = None
+        while waiting and len(flying) < self._window.size and self._has_room(waiting[0].node):
+            call = waiting[0]
+            try:
+                if call.begin():
+                    flying.add(call)
+                    call.start()
+                    node = call.node
+            except BaseException as error:  # Ctrl-C, in the middle: no future may be forgotten
+                call.refuse(error)
+                raise
+            finally:
+                waiting.popleft()
         if waiting and not self._window.fixed:
             self._watch(waiting[0].node)
+        self._tell_if_idle()
+        return node
 
     def _has_room(self, node: Node) -> bool:
-        """Whether one more goroutine may be started; if not, a turn comes when one may."""
+        """Whether one more goroutine may be started; if not, a turn comes when one may. Under the lock."""
         if self._blocked is node:
             return False
+        if node.closed is not None or node.spawner.has_room():
+            return True  # without the node's lock: one too many does no harm. A closed node refuses the call itself
         with node.lock:
-            if node.closed is not None or node.spawner.has_room(partial(self._on_room, node)):
-                return True  # (a node that is closed refuses the call itself)
-            self._blocked = node
-            return False
+            if node.closed is None and not node.spawner.has_room():
+                node.spawner.blocked.append(Ticket(partial(self._on_room, node)))
+                self._blocked = node
+        return self._blocked is not node
 
     def _watch(self, node: Node) -> None:
         """Has the number of workers asked for, now and then, while calls wait. Under the lock."""
@@ -157,12 +167,14 @@ class Line:
                 self._workers = 0
             if landed:
                 self._flying.difference_update(landed)
+                self._settling += count
                 self._window.ended(count, landed[0].node.clock(), bool(self._waiting))
-            self._fly()
+            node = self._fly()
+        if node is not None:
+            node.host.flush()
         while landed:
             self._settle(landed.popleft())
-        with self._lock:
-            self._finish(count)
+        self._settled(count)
 
     def _settle(self, call: Call) -> None:
         value, error = call.read()
@@ -172,18 +184,26 @@ class Line:
             error.__cause__ = cause
         call.settle(value, error)
 
-    def _finish(self, count: int) -> None:
-        """The futures of ``count`` calls are settled. Under the lock."""
-        self._unfinished -= count
-        if self._unfinished == 0:
+    def _settled(self, count: int) -> None:
+        with self._lock:
+            self._settling -= count
+            self._tell_if_idle()
+
+    def _idle(self) -> bool:
+        return not (self._waiting or self._flying or self._settling)
+
+    def _tell_if_idle(self) -> None:
+        """Under the lock."""
+        if self._idle():
             leaving.busy.discard(self)
-            self._all_settled.notify_all()
+            self._became_idle.notify_all()
 
     # ---- ends ------------------------------------------------------------------------------------
 
     def _take_waiting(self) -> deque[Call]:
-        """Under the lock: the calls that wait, which do no more."""
+        """The calls that wait, and do no more; they are to be settled. Under the lock."""
         waiting, self._waiting = self._waiting, deque()
+        self._settling += len(waiting)
         return waiting
 
     def _break(self, text: str) -> None:
@@ -194,8 +214,7 @@ class Line:
         for call in refused:
             if call.begin():
                 call.settle(None, BrokenExecutor(text))
-        with self._lock:
-            self._finish(len(refused))
+        self._settled(len(refused))
 
     def close(self, *, cancel: bool) -> None:
         """Takes no more calls; with ``cancel``, those that wait are cancelled."""
@@ -207,8 +226,7 @@ class Line:
                 if call.future.cancel():
                     call.begin()  # tells those who wait for it
         finally:
-            with self._lock:
-                self._finish(len(cancelled))
+            self._settled(len(cancelled))
 
     def cancel_flying(self) -> None:
         """Cancels the goroutines of the calls that fly."""
@@ -227,8 +245,8 @@ class Line:
                 "a done callback waits for the executor that runs it, and so for itself: use shutdown(wait=False)"
             )
         with self._lock:
-            while self._unfinished:
-                self._all_settled.wait()
+            while not self._idle():
+                self._became_idle.wait()
 
     def __repr__(self) -> str:
         state = "broken" if self._broken is not None else "shut down" if self._closed else "open"

@@ -127,12 +127,9 @@ class Spawner:
         self.blocked.append(ticket)
         return ticket
 
-    def has_room(self, wake: Callable[[Ticket], object]) -> bool:
-        """True if a goroutine may be started now; else ``wake`` is called, under the lock, once one may."""
-        if self._waiting() < WINDOW:
-            return True
-        self.blocked.append(Ticket(wake))
-        return False
+    def has_room(self) -> bool:
+        """Whether a goroutine may be started now."""
+        return self._waiting() < WINDOW
 
     def _waiting(self) -> int:
         """How many goroutines of this process have not started."""

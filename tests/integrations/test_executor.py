@@ -11,6 +11,7 @@ import weakref
 import pytest
 
 import dgo
+from dgo.runtime import current, spawner
 from dgo.runtime.cpus import usable_cpus
 
 from .calls import (
@@ -226,6 +227,16 @@ def test_without_max_workers_there_are_at_least_four_for_each_worker_in_flight_a
 
 def test_short_calls_widen_the_window_and_all_of_them_run(executor):
     assert sum(executor.map(identity, range(3000))) == sum(range(3000))
+
+
+def test_where_there_is_no_room_for_more_goroutines_calls_wait_and_submit_does_not_block(monkeypatch, gate):
+    monkeypatch.setattr(spawner, "WINDOW", 4)
+    with dgo.Executor(max_workers=1000) as executor:
+        with current.get().lock:  # no news of starts come in
+            futures = [executor.submit(pass_gate, gate, value) for value in range(100)]
+            assert [future.running() for future in futures] == [True] * 4 + [False] * 96
+        gate.close()
+        assert [future.result(LIMIT) for future in futures] == list(range(100))
 
 
 def test_cancel_all_ends_running_calls_too(gate):

@@ -9,7 +9,7 @@ import pytest
 
 import dgo
 
-from .calls import LIMIT, OddError, die, pass_gate, pid, square
+from .calls import LIMIT, OddError, die, pass_gate, square
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -26,11 +26,14 @@ def look(_=None):
     return os.getpid(), prepared[-1]
 
 
-def refuse():
+def refuse(gate=None):
+    if gate is not None:
+        gate.recv_ok(timeout=LIMIT)
     raise OddError("no such device")
 
 
-def refuse_by_leaving():
+def refuse_by_leaving(gate):
+    gate.recv_ok(timeout=LIMIT)
     raise SystemExit("no such device")
 
 
@@ -68,8 +71,10 @@ def test_its_arguments_are_those_of_the_moment_when_the_executor_was_made():
 
 @pytest.mark.parametrize("initializer", [refuse, refuse_by_leaving])
 def test_if_it_raises_pending_and_later_calls_fail_and_name_the_cause(initializer):
-    executor = dgo.Executor(max_workers=1, initializer=initializer)
+    gate = dgo.Chan()
+    executor = dgo.Executor(max_workers=1, initializer=initializer, initargs=(gate,))
     futures = [executor.submit(square, value) for value in range(5)]
+    gate.close()
     for future in futures:
         error = future.exception(LIMIT)
         assert isinstance(error, concurrent.futures.BrokenExecutor)
@@ -101,21 +106,20 @@ def test_a_lost_worker_ends_its_calls_with_worker_lost_and_the_executor_goes_on(
 
 
 def test_it_runs_in_the_worker_that_replaces_a_lost_one():
-    counter, gate = dgo.Atomic(0), dgo.Chan()
+    counter = dgo.Atomic(0)
     with dgo.Executor(initializer=prepare, initargs=("again", counter)) as executor:
-        old = executor.submit(pid).result(LIMIT)
-        others = set()
+        before = {worker.pid for worker in dgo.cluster().workers()}
         assert isinstance(executor.submit(die).exception(LIMIT), dgo.WorkerLost)
-        dgo.cluster().wait_for_workers(2, timeout=LIMIT)
-        while len(others) < 2:  # both that there are now; the dead one is not among them
-            others.update(executor.map(pid, range(20)))
-        assert len(others | {old}) >= 2
-        assert {value for _, value in executor.map(look, range(20))} == {"again"}
-        assert counter.load() >= len(others)
-    gate.close()
+        seen: set[int] = set()
+        while not seen - before:  # until the one that replaces it has had a call
+            dgo.cluster().wait_for_workers(2, timeout=LIMIT)
+            found = list(executor.map(look, range(20)))
+            assert {value for _, value in found} == {"again"}
+            seen.update(process for process, _ in found)
+        assert counter.load() >= len(seen)
 
 
-def test_a_gate_that_opens_late_does_not_matter_to_those_who_wait_for_the_initializer():
+def test_calls_that_come_while_it_runs_wait_for_its_end():
     gate = dgo.Chan()
     with dgo.Executor(initializer=pass_gate, initargs=(gate,)) as executor:
         futures = [executor.submit(square, value) for value in range(8)]

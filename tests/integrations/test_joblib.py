@@ -21,6 +21,7 @@ import dgo
 import dgo.joblib  # registers the backend
 
 from .calls import LIMIT, OddError, arrive, fail_at, identity, pass_gate, pid, square
+from .nested import sum_of_sums
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -109,14 +110,6 @@ def test_no_more_than_n_jobs_batches_run_at_once():
         return seen
 
     assert max(Parallel(n_jobs=2, pre_dispatch="all")(delayed(count)() for _ in range(30))) <= 2
-
-
-def sum_of_squares(count, n_jobs):
-    return sum(Parallel(n_jobs=n_jobs)(delayed(square)(value) for value in range(count)))
-
-
-def sum_of_sums(count, n_jobs):
-    return sum(Parallel(n_jobs=n_jobs)(delayed(sum_of_squares)(value, n_jobs) for value in range(count)))
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2, -1])
