@@ -17,6 +17,7 @@ a note and asks for a turn. Nothing of the program's is called under either.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,12 +27,12 @@ from typing import Any
 
 from dgo.core.ticket import Ticket
 from dgo.core.window import Window
-from dgo.errors import BrokenExecutor, MisuseError
+from dgo.errors import BrokenExecutor, ClusterError, MisuseError
 from dgo.executor import leaving
 from dgo.executor.call import Call
 from dgo.goroutines import Prepared
 from dgo.runtime.cpus import usable_cpus
-from dgo.runtime.node import Node
+from dgo.runtime.node import Node, complete_unless_done
 from dgo.runtime.turns import Turns
 from dgo.wire.messages import Msg
 
@@ -60,6 +61,7 @@ class Line:
         self._watched: Node | None = None  # the node that has been asked for the number of workers
         self._blocked: Node | None = None  # the node that has no room for more goroutines
         self._settling = 0
+        self._waiters: list[tuple[Node, Ticket]] = []
         self._closed = False
         self._broken: str | None = None
         self._turns = Turns("dgo-executor", self._turn, self._idle)
@@ -197,6 +199,9 @@ class Line:
         if self._idle():
             leaving.busy.discard(self)
             self._became_idle.notify_all()
+            for node, ticket in self._waiters:
+                with node.lock:
+                    complete_unless_done(ticket)
 
     # ---- ends ------------------------------------------------------------------------------------
 
@@ -239,14 +244,35 @@ class Line:
 
         Raises:
             MisuseError: you: a done callback of this executor waits for itself.
+            Deadlock: you: its calls, and all else, sleep for ever.
         """
         if self._turns.inside():
             raise MisuseError(
                 "a done callback waits for the executor that runs it, and so for itself: use shutdown(wait=False)"
             )
+        while not self._wait_once():
+            pass
+
+    def _wait_once(self) -> bool:
+        """Waits until it is idle; False if it has to be looked at again.
+
+        While goroutines have to end this is a wait of dgo's, which sees deadlocks; for callbacks it is not.
+        """
         with self._lock:
-            while not self._idle():
-                self._became_idle.wait()
+            node = next((call.node for call in itertools.chain(self._flying, self._waiting)), None)
+            if node is None or node.closed is not None:  # now all is a matter of turns
+                return self._idle() or not self._became_idle.wait()
+            with node.lock:
+                ticket = node.host.ticket()
+            entry = (node, ticket)
+            self._waiters.append(entry)
+        try:
+            node.wait(ticket, "executor", self)
+        except ClusterError:
+            return False  # that ends the calls, and so the next wait
+        finally:
+            self._waiters.remove(entry)
+        return True
 
     def __repr__(self) -> str:
         state = "broken" if self._broken is not None else "shut down" if self._closed else "open"

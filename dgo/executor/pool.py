@@ -120,6 +120,7 @@ class Executor(concurrent.futures.Executor):
 
         Raises:
             RuntimeError: you: a done callback of this executor waits for itself (with ``wait``).
+            Deadlock: you: its calls, and all else, sleep for ever (with ``wait``).
         """
         self._line.close(cancel=cancel_futures)
         if wait:

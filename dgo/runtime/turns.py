@@ -19,18 +19,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "active"]
 
 log = logging.getLogger("dgo.turns")
 
 LINGER_SECONDS = 1.0
+
+_active: set[Turns] = set()
+
+
+def active() -> bool:
+    """Whether an action of this process is to be run, or runs: it may wake whoever sleeps."""
+    return bool(_active)
 
 
 class Turns:
     """Runs ``action``.
 
     Args:
-        name: of the thread.
+        name: of the thread (which is dgo's own: see ``dgo.runtime.sleepers``).
         action: what to run; it finds out by itself what there is to do.
         done: whether the thread may end when nobody has asked for a while.
     """
@@ -53,6 +60,7 @@ class Turns:
             return  # it has not begun
         with self._lock:
             self._asked = True
+            _active.add(self)
             begin, self._running = not self._running, True
         if node.execution is not None:
             if begin:
@@ -69,6 +77,7 @@ class Turns:
             log.debug("%s: %s", self._name, error)
             with self._lock:
                 self._running = self._asked = False
+                _active.discard(self)
 
     def _ring(self) -> None:
         try:
@@ -109,3 +118,6 @@ class Turns:
             log.exception("an error in %s; it goes on", self._name)
         finally:
             self._runner = None
+            with self._lock:
+                if not self._asked:
+                    _active.discard(self)

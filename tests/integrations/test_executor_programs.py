@@ -160,3 +160,32 @@ def test_no_guard_of_main_is_needed(output):
             print(list(executor.map(lambda value: value + 1, range(3))))
     """
     assert output(source, how="-c") == ["[1, 2, 3]"]
+
+
+@pytest.mark.slow
+def test_calls_that_sleep_for_ever_are_a_deadlock_of_the_shutdown_that_waits_for_them(program):
+    ended = program(
+        script("""
+        executor = dgo.Executor()
+        executor.submit(dgo.Chan().recv)
+        try:
+            executor.shutdown()
+        except dgo.Deadlock as error:
+            print("executor" in str(error))
+        """)
+    )
+    assert ended.stdout == "True\n"
+    assert "Deadlock" in ended.stderr  # once more, at the end of the interpreter: it does not hang
+
+
+@pytest.mark.slow
+def test_an_executor_at_rest_hides_no_deadlock(output):
+    source = script("""
+        executor = dgo.Executor()
+        executor.submit(int).result()
+        try:
+            dgo.Chan().recv()
+        except dgo.Deadlock:
+            print("deadlock")
+    """)
+    assert output(source) == ["deadlock"]
