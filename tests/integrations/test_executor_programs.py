@@ -41,6 +41,7 @@ def test_so_is_that_of_an_executor_that_was_dropped_or_shut_down_without_wait(ou
     assert sorted(output(source)) == [f"ended {value}" for value in range(6)]
 
 
+@pytest.mark.slow
 def test_done_callbacks_are_run_to_their_end_and_may_start_threads(output):
     source = script("""
         def ended(future):
@@ -113,6 +114,7 @@ def test_an_executor_can_be_used_with_the_next_cluster(output):
     assert output(source) == ["8", "16"]
 
 
+@pytest.mark.slow
 def test_the_death_of_the_cluster_ends_all_futures_and_the_program(program):
     ended = program(
         script("""
