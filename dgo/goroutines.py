@@ -160,7 +160,7 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", suspended.wake, suspended)
             outcome, _ = await suspended.on(ticket, "goroutine", self)
             if self._outcome is None:
-                self._outcome = self._thaw(outcome)
+                self._outcome = thaw_outcome(outcome, self._who)
         return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
