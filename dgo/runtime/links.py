@@ -412,7 +412,7 @@ class Links:
     def slept(self, seconds: float) -> None:
         """This process has done nothing for so long: whoever is silent is not to blame."""
         for link in self._links.values():
-            link.heard_at += seconds
+            link.heard_at = min(link.heard_at + seconds, self._clock())
 
     def unsent(self) -> int:
         """How many batches the peers have not acknowledged, and messages wait for a path (for tests and status)."""
