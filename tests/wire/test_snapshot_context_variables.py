@@ -19,14 +19,14 @@ def test_a_context_variable_that_comes_home_is_the_same():
 def test_a_context_variable_brings_its_default_and_not_its_value():
     from dgo.wire.snapshot import context_variables
 
-    variable = contextvars.ContextVar("variable", default=[1])
-    variable.set([2])
+    variable = contextvars.ContextVar("variable", default=("a", 1))
+    variable.set(("b", 2))
     rebuild, arguments = context_variables.reduce_context_variable(variable)
     elsewhere = (b"of another process", *arguments[1:])
     copy = rebuild(*elsewhere)
     assert copy is not variable
     assert copy is rebuild(*elsewhere)
-    assert (copy.name, copy.get()) == ("variable", [1])
+    assert (copy.name, copy.get()) == ("variable", ("a", 1))
 
 
 def test_a_context_variable_without_a_default_has_none_elsewhere():
