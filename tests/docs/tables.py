@@ -1,4 +1,4 @@
-"""The tables of "Go to dgo": their code, and whether the operations in it exist with those arguments."""
+"""The code in the tables of constructs, and whether the operations in it exist with those arguments."""
 
 from __future__ import annotations
 

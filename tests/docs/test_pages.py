@@ -16,6 +16,7 @@ from .documents import DOCS
 from .tables import cells, typed_module, unknown
 
 GO_TO_DGO = DOCS / "go_to_dgo.md"
+TABLES = (GO_TO_DGO, DOCS / "multiprocessing_to_dgo.md")
 ERRORS = DOCS / "errors.md"
 CONTEXT_FUNCTIONS = ("Background", "TODO", "WithCancel", "WithTimeout", "WithDeadline", "WithValue", "WithCancelCause")
 CONSTRUCTS = (
@@ -37,17 +38,19 @@ CONSTRUCTS = (
 )
 
 
-# go_to_dgo.md
+# go_to_dgo.md, multiprocessing_to_dgo.md
 
 
-def test_each_code_of_the_tables_names_operations_that_exist_with_such_arguments() -> None:
-    found = [cell for cell in cells(GO_TO_DGO) if cell.claimed]
-    assert len(found) > 120
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.stem)
+def test_each_code_of_the_tables_names_operations_that_exist_with_such_arguments(page: Path) -> None:
+    found = [cell for cell in cells(page) if cell.claimed]
+    assert len(found) > 50
     assert {f"line {cell.line}: {cell.code}": wrong for cell in found if (wrong := unknown(cell.code))} == {}
 
 
-def test_so_does_each_code_of_the_remarks_that_is_about_dgo() -> None:
-    found = [cell for cell in cells(GO_TO_DGO) if not cell.claimed and "dgo." in cell.code]
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.stem)
+def test_so_does_each_code_of_the_remarks_that_is_about_dgo(page: Path) -> None:
+    found = [cell for cell in cells(page) if not cell.claimed and "dgo." in cell.code]
     assert found
     assert {f"line {cell.line}: {cell.code}": wrong for cell in found if (wrong := unknown(cell.code))} == {}
 
@@ -61,10 +64,11 @@ def test_the_check_of_the_tables_finds_what_does_not_exist(code: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_type_checker_accepts_each_code_of_the_tables(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.stem)
+def test_a_type_checker_accepts_each_code_of_the_tables(page: Path, tmp_path: Path) -> None:
     api = pytest.importorskip("mypy.api", reason="mypy is among the tools of development (`.[dev]`)")
     module = tmp_path / "tables.py"
-    module.write_text(typed_module(GO_TO_DGO))
+    module.write_text(typed_module(page))
     printed, problems, status = api.run(["--check-untyped-defs", str(module)])
     assert status == 0, printed + problems
 
