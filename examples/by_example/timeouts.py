@@ -1,4 +1,4 @@
-"""Timeouts: every wait can have an end."""
+"""Timeouts: a wait can have an end."""
 
 import dgo
 
@@ -16,7 +16,7 @@ def main() -> None:
     chosen = dgo.select(dgo.recv(never), dgo.recv(dgo.after(0.1)))
     print("timeout" if chosen.index == 1 else chosen.value)
 
-    # Shorter: whatever waits takes a timeout, in seconds.
+    # Shorter: what waits takes a timeout, in seconds.
     for wait in (never.recv, slow.result):
         try:
             wait(timeout=0.1)

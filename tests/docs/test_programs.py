@@ -7,15 +7,21 @@ import pytest
 from .conftest import Runs
 from .documents import DOCS, PAGES, README, ROOT, Program, programs, same
 
-#: Pages with many programs, whose tests take more than a few seconds.
-LONG = {DOCS / "multiprocessing_to_dgo.md"}
+#: Documents whose programs are run with the fast tests; each program starts a cluster, so the others are slow ones.
+FAST = (
+    README,
+    DOCS / "index.md",
+    DOCS / "errors.md",
+    *(DOCS / "by_example" / f"{name}.md" for name in ("goroutines", "channels", "selecting", "closing_channels")),
+    *(DOCS / "by_example" / f"{name}.md" for name in ("worker_pools", "waitgroups", "mutexes", "stateful_goroutines")),
+)
 PROGRAMS = [program for document in (README, *PAGES) for program in programs(document)]
 
 
 def parameters() -> list[object]:
     """The programs, as parameters of a test."""
     return [
-        pytest.param(program, id=program.name, marks=[pytest.mark.slow] if program.document in LONG else [])
+        pytest.param(program, id=program.name, marks=[] if program.document in FAST else [pytest.mark.slow])
         for program in PROGRAMS
     ]
 
