@@ -12,7 +12,7 @@ import pytest
 import dgo
 from dgo import errors
 
-from .documents import DOCS
+from .documents import DOCS, ROOT
 from .tables import cells, typed_module, unknown
 
 GO_TO_DGO = DOCS / "go_to_dgo.md"
@@ -70,6 +70,15 @@ def test_a_type_checker_accepts_each_code_of_the_tables(page: Path, tmp_path: Pa
     module = tmp_path / "tables.py"
     module.write_text(typed_module(page))
     printed, problems, status = api.run(["--check-untyped-defs", str(module)])
+    assert status == 0, printed + problems
+
+
+@pytest.mark.slow
+def test_a_type_checker_accepts_the_programs_by_example() -> None:
+    api = pytest.importorskip("mypy.api", reason="mypy is among the tools of development (`.[dev]`)")
+    programs = sorted(str(file) for file in (ROOT / "examples" / "by_example").glob("*.py"))
+    assert programs
+    printed, problems, status = api.run(["--strict", *programs])
     assert status == 0, printed + problems
 
 
