@@ -6,6 +6,10 @@ the coordinator. News of it come from the coordinator (where it was placed), fro
 
 A cancelled goroutine is looked for where it was last heard of. Whenever news say that it has moved, the word
 is sent after it; it counts the calls of ``cancel()``, so it may arrive more than once.
+
+One that has retries is submitted once more, under its number, when its worker is lost. The coordinator's news of
+its earlier places have all come by then: they are sent before the news of the death, along the same link. What
+the dead worker says is not believed any more.
 """
 
 from __future__ import annotations
@@ -13,12 +17,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.goroutine import STARTED, Ending, Goroutine, Outcome
+from dgo.core.goroutine import STARTED, Ending, Goroutine, Limited, Outcome
 from dgo.core.ticket import Ticket
-from dgo.errors import WorkerLost
+from dgo.errors import DeadlineExceeded, WorkerLost
 from dgo.ids import object_name
+from dgo.runtime.options import SpawnOptions
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import Msg
 from dgo.wire.snapshot import Call, freeze_exception
@@ -27,42 +33,13 @@ from dgo.wire.snapshot.payload import pack
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["SpawnOptions", "Spawner"]
+__all__ = ["Spawner"]
 
 log = logging.getLogger("dgo.spawner")
 
 WINDOW = 50_000  # goroutines that have not started; beyond it go() blocks
 FLUSH_AT = 256  # spawns in one message to the coordinator
 FAILURES = (Ending.RAISED, Ending.LOST)  # a name of its own: each look into an enum costs
-
-
-class SpawnOptions:
-    """What ``go.options`` was given."""
-
-    __slots__ = ("labels", "name", "resources", "spread")
-
-    def __init__(
-        self,
-        name: str | None = None,
-        resources: dict[str, float] | None = None,
-        labels: dict[str, str] | None = None,
-        spread: bool = False,
-    ) -> None:
-        self.name = name
-        self.resources = resources
-        self.labels = labels
-        self.spread = spread
-
-    @property
-    def anywhere(self) -> bool:
-        """True if the process that spawns may run it itself."""
-        return not (self.spread or self.labels or self.resources)
-
-    def wire(self) -> dict[str, Any] | None:
-        """What the coordinator needs to know."""
-        if self.anywhere:
-            return None
-        return {"spread": self.spread, "labels": self.labels, "resources": self.resources}
 
 
 class Spawner:
@@ -93,13 +70,28 @@ class Spawner:
     # ---- go --------------------------------------------------------------------------------------
 
     def spawn(
-        self, call: Call, options: SpawnOptions | None, on_end: Callable[[Goroutine], object] | None, job: int
+        self,
+        call: Call,
+        options: SpawnOptions | None,
+        on_end: Callable[[Goroutine], object] | None,
+        job: int,
+        since: float | None = None,
     ) -> Goroutine:
-        """Enters a goroutine into the ledger and sends it on its way."""
+        """Enters a goroutine into the ledger and sends it on its way.
+
+        Args:
+            call: what it runs.
+            options: what ``go.options`` was given, if it was called.
+            on_end: called once it has ended.
+            job: whose program it belongs to.
+            since: when ``go`` was called, if that was not now.
+        """
         node = self._node
         number = node.values.next_number()
-        name = call.name if options is None or options.name is None else options.name
-        goroutine = Goroutine(number, name, call, job, on_end, self._on_cancel)
+        if options is None:
+            goroutine = Goroutine(number, call.name, call, job, on_end, self._on_cancel)
+        else:
+            goroutine = self._with_options(number, call, options, on_end, job, since)
         self.ledger[number] = goroutine
         self.spawned += 1
         execution = node.execution
@@ -109,6 +101,26 @@ class Spawner:
         else:
             self._unstarted += 1
             self._submit(goroutine, call, options, job)
+        return goroutine
+
+    def _with_options(
+        self,
+        number: int,
+        call: Call,
+        options: SpawnOptions,
+        on_end: Callable[[Goroutine], object] | None,
+        job: int,
+        since: float | None,
+    ) -> Goroutine:
+        name = call.name if options.name is None else options.name
+        if not options.limited:
+            return Goroutine(number, name, call, job, on_end, self._on_cancel)
+        goroutine = Limited(number, name, call, job, on_end, self._on_cancel, options.retries, options)
+        if options.timeout is not None:
+            node = self._node
+            deadline = (node.clock() if since is None else since) + options.timeout
+            timer = node.set_timer(deadline, partial(self._expire, goroutine, options.timeout))
+            goroutine.disarm = partial(node.timers.cancel, timer)
         return goroutine
 
     def resubmit(self, goroutine: Goroutine, call: Call, job: int) -> None:
@@ -179,6 +191,14 @@ class Spawner:
             self.end(number, Outcome(Ending.CANCELLED, None))
         if self.blocked:
             self.some_started()
+
+    def _expire(self, goroutine: Limited, seconds: float) -> None:
+        """The time of a goroutine has run out."""
+        error = DeadlineExceeded(
+            f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) was cancelled: it had not "
+            f"ended when the {seconds:g} s of go.options(timeout=...) ran out"
+        )
+        goroutine.expire(Outcome(Ending.EXPIRED, freeze_exception(error)))
 
     # ---- news ------------------------------------------------------------------------------------
 
@@ -277,16 +297,36 @@ class Spawner:
             self.report(self.panic_text(goroutine, goroutine.outcome), None)
 
     def lost(self, node: int, cause: str) -> None:
-        """A worker died: what it had has perhaps run, and ends as lost."""
+        """A worker died: what it had has perhaps run, and ends as lost unless it may run again."""
         for goroutine in [g for g in self.ledger.values() if g.where == node]:
-            started = "had started" if goroutine.state == STARTED else "may have started"
+            started = goroutine.state == STARTED
+            if isinstance(goroutine, Limited) and self._again(goroutine, cause):
+                continue
             error = WorkerLost(
                 f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) is lost: its worker "
-                f"died ({cause}); it {started} and was not run again"
+                f"died ({cause}); it {'had' if started else 'may have'} started and was not run again{_why(goroutine)}"
             )
             self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
         if self.blocked:
             self.some_started()
+
+    def _again(self, goroutine: Limited, cause: str) -> bool:
+        """Runs a goroutine again whose worker died; returns False if it may not be."""
+        node = self._node
+        started = goroutine.state == STARTED
+        if node.cause_of_loss(goroutine.job) is not None or not goroutine.retry():
+            return False
+        who = f"goroutine {object_name(node.id, goroutine.number)} ({goroutine.name})"
+        log.info("%s runs again: its worker died (%s); retries left: %d", who, cause, goroutine.retries)
+        if not started:
+            self._unstarted -= 1
+        if node.execution is not None and goroutine.again.anywhere:  # it had been stolen
+            goroutine.place(node.id)
+            node.execution.enqueue_local(goroutine, goroutine.held, goroutine.job)
+        else:
+            self._unstarted += 1
+            self._submit(goroutine, goroutine.held, goroutine.again, goroutine.job)
+        return True
 
     def abandon(self, error: BaseException) -> None:
         """The cluster is gone: nobody will say any more how these ended."""
@@ -308,6 +348,19 @@ class Spawner:
     def live(self, job: int) -> int:
         """How many goroutines of ``job`` in this ledger have not ended."""
         return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)
+
+
+def _why(goroutine: Goroutine) -> str:
+    """Why a goroutine that is lost was not run again, if it could have been."""
+    if not isinstance(goroutine, Limited) or goroutine.again.retries == 0:
+        return ""
+    if goroutine.verdict is not None:
+        return ": its time had run out"
+    if goroutine.cancels:
+        return ": it had been cancelled"
+    if goroutine.retries:
+        return ": its program has ended"
+    return f": it was run {goroutine.runs} times, as often as go.options(retries={goroutine.again.retries}) allows"
 
 
 def write_call(node: Node, number: int, name: str, call: Call, options: SpawnOptions | None) -> list[Any]:
