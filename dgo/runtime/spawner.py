@@ -237,12 +237,19 @@ class Spawner:
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
         log.warning("%s", text)
 
-    def end(self, number: int, outcome: Outcome) -> None:
-        """Goroutine ``number`` has ended."""
+    def end(self, number: int, outcome: Outcome, here: bool = False) -> None:
+        """Goroutine ``number`` has ended.
+
+        Args:
+            number: its number in the ledger.
+            outcome: how it ended.
+            here: it was queued here without the coordinator's knowledge, so it does not count as submitted. (What
+                the coordinator has placed here does.)
+        """
         goroutine = self.ledger.pop(number, None)
         if goroutine is None:
             return
-        if goroutine.state < STARTED and goroutine.where != self._node.id:
+        if goroutine.state < STARTED and not here:
             self._unstarted -= 1
         self._node.values.release_pins(("spawn", number))
         self.settle(goroutine, outcome)
