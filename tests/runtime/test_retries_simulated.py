@@ -41,7 +41,7 @@ def spawn_beside(seed, count):
         chance.choice(go)(wait_at, gate) if chance.random() < 0.5 else chance.choice(go)(compute, 3)
         for _ in range(count)
     ]
-    dgo.gosched()
+    pause(chance.uniform(0, 0.01))
     gate.close()
     return {handle.result(timeout=LIMIT) for handle in handles} <= {"through", "computed"}
 
@@ -103,26 +103,24 @@ def test_each_goroutine_with_retries_ends_once_whenever_workers_die(seed):
         group, gate = dgo.WaitGroup(), dgo.Chan()
         go = (dgo.go.options(retries=9), dgo.go.options(retries=9, spread=True))
         handles = []
-        for number in range(30):
+        for number in range(40):
             group.add(1)
             if chance.random() < 0.4:
                 handle = chance.choice(go)(wait_at, gate)
-            elif chance.random() < 0.6:
+            elif chance.random() < 0.4:
                 handle = chance.choice(go)(compute, 5)
             else:
                 handle = chance.choice(go)(spawn_beside, seed + number, 6)
             handle.add_done_callback(lambda handle: (ended.append(handle.id), group.done()))
             handles.append(handle)
-            for _ in range(chance.randrange(4)):
-                dgo.gosched()
-            if doomed and chance.random() < 0.1:
-                cluster.kill(doomed.pop())
-        if doomed and chance.random() < 0.5:
-            pause(chance.uniform(0, 0.2))
-        gate.close()
+            if chance.random() < 0.1:  # they leave in bursts of 10
+                pause(chance.uniform(0, 0.003))
+                if doomed and chance.random() < 0.5:
+                    cluster.kill(doomed.pop())
         while doomed:
             cluster.kill(doomed.pop())
             pause(chance.uniform(0, 0.2))
+        gate.close()
         ends = [handle.result(timeout=LIMIT) for handle in handles]
         assert set(ends) <= {"through", "computed", True}
         group.wait(timeout=LIMIT)
@@ -189,6 +187,32 @@ def test_those_that_had_started_on_the_dead_worker_start_again_on_another_and_no
         assert len(started) == 0
 
     with dgo.testing.LocalCluster(nodes=4, seed=seed) as cluster:
+        cluster.run(body)
+        assert_nothing_is_left(cluster)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_those_that_had_not_started_on_the_dead_worker_run_once(seed):
+    def body():
+        arrived, gate, started = dgo.Chan(1), dgo.Chan(), dgo.Chan(5)
+
+        def look_only():  # the worker starts nothing
+            if len(worker.host.carriers.queue) == 5:
+                arrived._core.try_send(None)
+
+        worker = cluster.nodes[1]
+        worker.host.carriers.pump = look_only
+        cluster.coordinator.placement.close_worker(cluster.nodes[2].id)
+        handles = [dgo.go.options(retries=1)(tell_and_wait, started, gate) for _ in range(5)]
+        arrived.recv(timeout=LIMIT)
+        cluster.coordinator.placement.loads[cluster.nodes[2].id].open = True
+        cluster.kill(1)
+        assert [started.recv(timeout=LIMIT) for _ in handles] == ["worker-2"] * 5
+        gate.close()
+        dgo.gather(*handles)
+        assert len(started) == 0
+
+    with dgo.testing.LocalCluster(nodes=3, seed=seed) as cluster:
         cluster.run(body)
         assert_nothing_is_left(cluster)
 
@@ -351,6 +375,33 @@ def test_one_whose_spawner_dies_too_is_not_run_again(seed):
 def spread_one(started, gate):
     elsewhere = dgo.go.options(retries=3, labels={"kind": "the child's"})
     return elsewhere(tell_and_wait, started, gate).result(timeout=LIMIT)
+
+
+def spread_and_leave(started, gate):
+    """Has one run on the other worker, and does not wait for it."""
+    dgo.go.options(retries=3, labels={"kind": "the child's"})(tell_and_wait, started, gate)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_whose_program_has_ended_is_not_run_again(seed):
+    def body():
+        started, gate = dgo.Chan(8), dgo.Chan()
+        dgo.go.options(labels={"kind": "the parent's"})(spread_and_leave, started, gate).result(timeout=LIMIT)
+        assert started.recv(timeout=LIMIT) == "worker-2"
+        spawner = cluster.nodes[1]
+        with spawner.lock:
+            spawner.lose(cluster.nodes[0].id, "the driver has ended")
+        cluster.kill(2)
+        pause(1)
+        assert not spawner.spawner.ledger
+        assert not spawner.spawner.queued
+        assert not cluster.coordinator.placement.waiting
+
+    with dgo.testing.LocalCluster(nodes=3, seed=seed) as cluster:
+        loads = cluster.coordinator.placement.loads
+        loads[cluster.nodes[1].id].labels["kind"] = "the parent's"
+        loads[cluster.nodes[2].id].labels["kind"] = "the child's"
+        cluster.run(body)
 
 
 @pytest.mark.parametrize("seed", range(5))
