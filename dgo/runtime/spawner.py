@@ -17,13 +17,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.goroutine import STARTED, Ending, Goroutine, Limited, Outcome
 from dgo.core.ticket import Ticket
-from dgo.errors import DeadlineExceeded, WorkerLost
+from dgo.errors import WorkerLost
 from dgo.ids import object_name
+from dgo.runtime.limits import goroutine_with, loss_text
 from dgo.runtime.options import SpawnOptions
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import Msg
@@ -91,7 +91,7 @@ class Spawner:
         if options is None:
             goroutine = Goroutine(number, call.name, call, job, on_end, self._on_cancel)
         else:
-            goroutine = self._with_options(number, call, options, on_end, job, since)
+            goroutine = goroutine_with(node, options, number, call, on_end, self._on_cancel, job, since)
         self.ledger[number] = goroutine
         self.spawned += 1
         execution = node.execution
@@ -101,26 +101,6 @@ class Spawner:
         else:
             self._unstarted += 1
             self._submit(goroutine, call, options, job)
-        return goroutine
-
-    def _with_options(
-        self,
-        number: int,
-        call: Call,
-        options: SpawnOptions,
-        on_end: Callable[[Goroutine], object] | None,
-        job: int,
-        since: float | None,
-    ) -> Goroutine:
-        name = call.name if options.name is None else options.name
-        if not options.limited:
-            return Goroutine(number, name, call, job, on_end, self._on_cancel)
-        goroutine = Limited(number, name, call, job, on_end, self._on_cancel, options.retries, options)
-        if options.timeout is not None:
-            node = self._node
-            deadline = (node.clock() if since is None else since) + options.timeout
-            timer = node.set_timer(deadline, partial(self._expire, goroutine, options.timeout))
-            goroutine.disarm = partial(node.timers.cancel, timer)
         return goroutine
 
     def resubmit(self, goroutine: Goroutine, call: Call, job: int) -> None:
@@ -191,14 +171,6 @@ class Spawner:
             self.end(number, Outcome(Ending.CANCELLED, None))
         if self.blocked:
             self.some_started()
-
-    def _expire(self, goroutine: Limited, seconds: float) -> None:
-        """The time of a goroutine has run out."""
-        error = DeadlineExceeded(
-            f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) was cancelled: it had not "
-            f"ended when the {seconds:g} s of go.options(timeout=...) ran out"
-        )
-        goroutine.expire(Outcome(Ending.EXPIRED, freeze_exception(error)))
 
     # ---- news ------------------------------------------------------------------------------------
 
@@ -306,13 +278,9 @@ class Spawner:
     def lost(self, node: int, cause: str) -> None:
         """A worker died: what it had has perhaps run, and ends as lost unless it may run again."""
         for goroutine in [g for g in self.ledger.values() if g.where == node]:
-            started = goroutine.state == STARTED
             if isinstance(goroutine, Limited) and self._again(goroutine, cause):
                 continue
-            error = WorkerLost(
-                f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) is lost: its worker "
-                f"died ({cause}); it {'had' if started else 'may have'} started and was not run again{_why(goroutine)}"
-            )
+            error = WorkerLost(loss_text(self._node.id, goroutine, cause))
             self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
         if self.blocked:
             self.some_started()
@@ -355,19 +323,6 @@ class Spawner:
     def live(self, job: int) -> int:
         """How many goroutines of ``job`` in this ledger have not ended."""
         return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)
-
-
-def _why(goroutine: Goroutine) -> str:
-    """Why a goroutine that is lost was not run again, if it could have been."""
-    if not isinstance(goroutine, Limited) or goroutine.again.retries == 0:
-        return ""
-    if goroutine.verdict is not None:
-        return ": its time had run out"
-    if goroutine.cancels:
-        return ": it had been cancelled"
-    if goroutine.retries:
-        return ": its program has ended"
-    return f": it was run {goroutine.runs} times, as often as go.options(retries={goroutine.again.retries}) allows"
 
 
 def write_call(node: Node, number: int, name: str, call: Call, options: SpawnOptions | None) -> list[Any]:

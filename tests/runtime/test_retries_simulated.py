@@ -218,7 +218,7 @@ def test_those_that_had_not_started_on_the_dead_worker_run_once(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_when_the_retries_are_used_up_the_error_says_how_often_it_was_run(seed):
+def test_when_the_retries_are_used_up_the_error_says_how_often_it_was_tried(seed):
     def body():
         started, gate = dgo.Chan(1), dgo.Chan()
         handle = dgo.go.options(retries=2)(tell_and_wait, started, gate)
@@ -227,7 +227,7 @@ def test_when_the_retries_are_used_up_the_error_says_how_often_it_was_run(seed):
             cluster.kill(index_of(started.recv(timeout=LIMIT)))
         error = handle.exception(timeout=LIMIT)
         assert isinstance(error, dgo.WorkerLost)
-        assert "3 times" in str(error)
+        assert "tried 3 times" in str(error)
         assert "retries=2" in str(error)
 
     with dgo.testing.LocalCluster(nodes=6, seed=seed) as cluster:

@@ -34,4 +34,4 @@ def test_one_that_kills_every_process_that_runs_it_is_lost_in_the_end(start: Any
     start(2)
     error = dgo.go.options(retries=1)(die).exception(timeout=LIMIT)
     assert isinstance(error, dgo.WorkerLost)
-    assert "run 2 times" in str(error)
+    assert "tried 2 times" in str(error)
