@@ -36,3 +36,24 @@ def test_a_full_window_opens_when_goroutines_end_that_the_coordinator_placed_whe
         assert cluster.run(lambda: dgo.go(spread_many, cancelled).result(timeout=60)) == "all spawned"
         cluster.run(come_to_rest)
         assert [node.spawner._unstarted for node in cluster.nodes] == [0, 0]
+
+
+def block():
+    dgo.Chan().recv()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_time_of_a_goroutine_runs_while_its_spawn_waits_for_the_window(monkeypatch, seed):
+    monkeypatch.setattr(spawner, "WINDOW", 2)
+
+    def body():
+        nowhere = dgo.go.options(labels={"kind": "none has it"}, timeout=1)
+        begin = cluster.clock.now
+        for _ in range(2):
+            nowhere(block)
+        late = dgo.go.options(timeout=0.5)(block)  # blocks for a (virtual) second
+        assert isinstance(late.exception(timeout=60), dgo.DeadlineExceeded)
+        assert 1 <= cluster.clock.now - begin < 1.2
+
+    with dgo.testing.LocalCluster(nodes=2, seed=seed) as cluster:
+        cluster.run(body)
