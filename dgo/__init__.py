@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dgo.driver import is_initialized as is_initialized
     from dgo.driver import shutdown as shutdown
     from dgo.errors import AuthError as AuthError
+    from dgo.errors import BrokenExecutor as BrokenExecutor
     from dgo.errors import Cancelled as Cancelled
     from dgo.errors import CancelledError as CancelledError
     from dgo.errors import ChannelClosed as ChannelClosed
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from dgo.errors import Timeout as Timeout
     from dgo.errors import WorkerLost as WorkerLost
     from dgo.errors import WouldBlock as WouldBlock
+    from dgo.executor import Executor as Executor
     from dgo.goroutines import Goroutine as Goroutine
     from dgo.goroutines import current_goroutine as current
     from dgo.goroutines import go as go
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from dgo.goroutines import num_workers as num_workers
     from dgo.selection import DEFAULT as DEFAULT
     from dgo.selection import Selected as Selected
+    from dgo.selection import aselect as aselect
     from dgo.selection import recv as recv
     from dgo.selection import select as select
     from dgo.selection import send as send
@@ -91,6 +94,7 @@ __all__ = [
     "DEFAULT",
     "Atomic",
     "AuthError",
+    "BrokenExecutor",
     "Cancelled",
     "CancelledError",
     "Chan",
@@ -105,6 +109,7 @@ __all__ = [
     "Deadlock",
     "DgoError",
     "ErrGroup",
+    "Executor",
     "Goroutine",
     "LockLost",
     "Map",
@@ -130,6 +135,7 @@ __all__ = [
     "after",
     "after_func",
     "as_completed",
+    "aselect",
     "background",
     "cluster",
     "context",
@@ -191,6 +197,7 @@ _HOMES = {
     ),
     "dgo.errors": (
         "AuthError",
+        "BrokenExecutor",
         "Cancelled",
         "CancelledError",
         "ChannelClosed",
@@ -208,6 +215,7 @@ _HOMES = {
         "WorkerLost",
         "WouldBlock",
     ),
+    "dgo.executor": ("Executor",),
     "dgo.goroutines": (
         "Goroutine",
         "current",
@@ -221,6 +229,7 @@ _HOMES = {
     "dgo.selection": (
         "DEFAULT",
         "Selected",
+        "aselect",
         "recv",
         "select",
         "send",

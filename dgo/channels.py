@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from dgo.core.channel import Channel
 from dgo.core.ticket import Ticket
@@ -14,9 +14,20 @@ from dgo.runtime.node import Node
 from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.wire.snapshot import ATOMS, freeze, thaw
 
+if TYPE_CHECKING:
+    from dgo.runtime.awaiting import Suspended
+
 __all__ = ["Chan", "RecvChan", "SendChan"]
 
 T = TypeVar("T")
+
+
+def _suspend(node: Node) -> Suspended:
+    """Replaces itself at its first call: asyncio takes its time to import."""
+    global _suspend
+    from dgo.runtime.awaiting import suspend as _suspend
+
+    return _suspend(node)
 
 
 class _Handle(Shared):
@@ -142,6 +153,50 @@ class _Sending(_Handle, Generic[T]):
         else:
             node.wait(ticket, "chan send", self, timeout)
 
+    async def asend(self, value: T, *, timeout: float | None = None) -> None:
+        """As ``send``, for coroutines: suspends this coroutine only.
+
+        A cancellation that comes when the value has been sent already is raised at the next ``await``.
+
+        Args:
+            value: what to send; copied when the coroutine starts.
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChannelClosed: the channel is closed, or was while this send waited.
+            ChannelLost: the process in which the channel lived has died.
+            SerializationError: you: the value cannot travel; the message gives the way to the offending part.
+            Timeout: the timeout ran out; nothing was sent.
+        """
+        pending = self._sending(value, timeout)
+        if pending is not None:
+            await pending
+
+    def _sending(self, value: T, timeout: float | None) -> Suspended | None:
+        """Starts a send; returns what to await, if that is needed."""
+        frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
+        core = self._core
+        node = self._node
+        suspended = _suspend(node)
+        with node.lock:
+            if core is None:
+                ref = self._ref
+                node.check_open()
+                if ref.credit:  # type: ignore[union-attr] # a handle without a core has a reference
+                    node.loans.send(ref, frozen)  # type: ignore[arg-type] # as above
+                    return None
+                wire = node.values.write(frozen, ref.home)  # type: ignore[union-attr] # as above
+                ticket: Ticket = node.remote.start(ref, "send", [wire], suspended.wake, suspended)  # type: ignore[arg-type] # as above
+            else:
+                if not core.lent and core.try_send(frozen):
+                    return None
+                ticket = Ticket(suspended.wake, frozen, suspended)
+                if core.lent:
+                    node.loans.when_returned(core, Channel.send, ticket)
+                else:
+                    core.queue_send(ticket)
+        return suspended.on(ticket, "chan send", self, timeout)
+
     def send_nowait(self, value: T) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
 
@@ -152,9 +207,9 @@ class _Sending(_Handle, Generic[T]):
         frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
         core = self._core
         if core is None:
-            self._ask("offer", [frozen], "chan send")
+            self._ask("offer", [frozen], "chan send_nowait")
             return
-        self._after_loans(offer_value, "chan send", frozen)
+        self._after_loans(offer_value, "chan send_nowait", frozen)
 
     def close(self) -> None:
         """Closes the channel: what is stored can still be received, senders fail from now on.
@@ -226,6 +281,48 @@ class _Receiving(_Handle, Generic[T]):
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
         return cast("T", value)
 
+    async def arecv(self, *, timeout: float | None = None) -> T:
+        """As ``recv``, for coroutines: suspends this coroutine only.
+
+        A cancellation that comes when a value has been received already is raised at the next ``await``: no value
+        is lost by it.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChannelClosed: the channel is closed and every value was received.
+            ChannelLost: the process in which the channel lived has died.
+            SerializationError: this value cannot be rebuilt in this process (others can be received).
+            Timeout: the timeout ran out; nothing was received.
+        """
+        found = self._receiving(timeout)
+        value, ok = found if type(found) is tuple else await found
+        if not ok:
+            raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
+        return value if type(value) in ATOMS else cast("T", thaw(value, last=True))
+
+    def _receiving(self, timeout: float | None) -> Any:
+        """Starts a receive; returns ``(frozen value, ok)``, or a ``Suspended`` whose ``await`` gives that."""
+        core = self._core
+        node = self._node
+        suspended = _suspend(node)
+        with node.lock:
+            if core is None:
+                node.check_open()
+                ticket: Ticket = node.remote.start(self._ref, "recv", [], suspended.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
+            else:
+                found = core.try_recv()
+                if found is not None:
+                    return found
+                ticket = Ticket(suspended.wake, None, suspended)
+                core.recv(ticket)
+        return suspended.on(ticket, "chan receive", self, timeout)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        """``async for v in ch``: until closed and drained."""
+        return _Values(self)
+
     def recv_nowait(self) -> T:
         """The next value if one is there.
 
@@ -235,13 +332,13 @@ class _Receiving(_Handle, Generic[T]):
         """
         core = self._core
         if core is None:
-            value, ok = self._ask("poll", [], "chan receive")
+            value, ok = self._ask("poll", [], "chan recv_nowait")
         else:
             with self._node.lock:
                 found = core.try_recv()
                 sure = not (core.lent or core.senders or core.handoffs or core.match)
             if found is None and not sure:
-                ticket = self._after_loans(poll_channel, "chan receive")
+                ticket = self._after_loans(poll_channel, "chan recv_nowait")
                 found = ticket.result, ticket.ok
             if found is None:
                 raise WouldBlock(f"receive on {self!r}: no value is there")
@@ -257,6 +354,25 @@ class _Receiving(_Handle, Generic[T]):
             if not ok:
                 return
             yield cast("T", value)
+
+
+class _Values(Generic[T]):
+    """What ``async for`` goes through."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, channel: _Receiving[T]) -> None:
+        self._channel = channel
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        found = self._channel._receiving(None)
+        value, ok = found if type(found) is tuple else await found
+        if not ok:
+            raise StopAsyncIteration
+        return value if type(value) in ATOMS else cast("T", thaw(value, last=True))
 
 
 class SendChan(_Sending[T]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
@@ -55,7 +55,7 @@ class _Token:
 class Goroutine(Shared, Generic[T]):
     """A handle on a goroutine; can itself be passed to other goroutines.
 
-    It is accepted by ``concurrent.futures.wait`` and ``as_completed``.
+    It is accepted by ``concurrent.futures.wait`` and ``as_completed``, and can be awaited in asyncio.
     """
 
     __slots__ = ("_future", "_name", "_outcome", "_token")
@@ -123,19 +123,13 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", *node.host.waker())
             outcome = node.wait(ticket, "goroutine", self, timeout)
             if self._outcome is None:
-                self._outcome = self._thaw(outcome)
+                self._outcome = thaw_outcome(outcome, self._who)
         if self._core is not None and not self._core.asked:
             self._core.asked = True
         return self._outcome
 
-    def _thaw(self, outcome: Outcome) -> tuple[Any, BaseException | None]:
-        if outcome.ending == Ending.RETURNED:
-            return thaw(outcome.value), None
-        if outcome.ending == Ending.EXITED:
-            return None, None
-        if outcome.ending == Ending.CANCELLED:
-            return None, CancelledError(f"goroutine {self.id} ({self._name}) was cancelled")
-        return None, thaw_exception(outcome.value)
+    def _who(self) -> str:
+        return f"goroutine {self.id} ({self._name})"
 
     def result(self, timeout: float | None = None) -> T:
         """What the function returned; blocks until it has ended.
@@ -152,6 +146,23 @@ class Goroutine(Shared, Generic[T]):
         if error is not None:
             raise error
         return cast("T", value)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """As ``result()``, for coroutines. If the ``await`` is cancelled the goroutine goes on."""
+        return self._aresult().__await__()
+
+    async def _aresult(self) -> T:
+        if self._outcome is None:
+            from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
+
+            node = self._node
+            suspended = suspend(node)
+            with node.lock:
+                ticket = self._start("outcome", suspended.wake, suspended)
+            outcome, _ = await suspended.on(ticket, "goroutine", self)
+            if self._outcome is None:
+                self._outcome = thaw_outcome(outcome, self._who)
+        return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that ended it, or None; blocks until it has ended.
@@ -275,6 +286,26 @@ class _Shadow(concurrent.futures.Future[Any]):
 KINDS[Goroutine.KIND] = Goroutine
 
 
+def thaw_outcome(outcome: Outcome, who: Callable[[], str], *, last: bool = False) -> tuple[Any, BaseException | None]:
+    """What a goroutine returned, or the exception with which it ended.
+
+    Args:
+        outcome: how it ended.
+        who: names the goroutine for people.
+        last: the outcome is not asked for again: large buffers need not be copied.
+
+    Raises:
+        SerializationError: its result cannot be rebuilt here.
+    """
+    if outcome.ending == Ending.RETURNED:
+        return thaw(outcome.value, last=last), None
+    if outcome.ending == Ending.EXITED:
+        return None, None
+    if outcome.ending == Ending.CANCELLED:
+        return None, CancelledError(f"{who()} was cancelled")
+    return None, thaw_exception(outcome.value)
+
+
 class Prepared:
     """A snapshotted call, not yet started. ``job``: whose program it belongs to."""
 
@@ -301,12 +332,18 @@ class Prepared:
                 node.check_open()
                 full = node.spawner.full()
                 if full is None:
-                    record = node.spawner.spawn(self.call, self.options, on_end, self.job, since)
-                    record.asked = asked
-                    return record
+                    return self.start_now(on_end, asked, since)
             if since is None:
                 since = node.clock()
             node.wait(full, "spawn window", None)
+
+    def start_now(
+        self, on_end: Callable[[Record], object] | None, asked: bool = False, since: float | None = None
+    ) -> Record:
+        """As ``start``, but never blocks: the caller has seen to it that there is room. Under the node's lock."""
+        record = self.node.spawner.spawn(self.call, self.options, on_end, self.job, since)
+        record.asked = asked
+        return record
 
 
 def prepare(

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from dgo.channels import Chan, RecvChan, SendChan
 from dgo.core.select import DEFAULT
+from dgo.core.ticket import Ticket
 from dgo.runtime import current
 from dgo.runtime.node import Node
 from dgo.runtime.selects import Entry
 from dgo.runtime.values import refuse_large
 from dgo.wire.snapshot import ATOMS, Payload, freeze, thaw
 
-__all__ = ["DEFAULT", "Case", "Selected", "recv", "select", "send"]
+__all__ = ["DEFAULT", "Case", "Selected", "aselect", "recv", "select", "send"]
 
 
 class Selected(NamedTuple):
@@ -94,6 +95,61 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         TypeError: you: something is not a case.
         ValueError: you: ``default`` together with ``timeout``.
     """
+    entries, node = _entries(cases, default, timeout)
+    if node is None:
+        return _never(default, timeout)
+    with node.lock:
+        found = node.selects.at_once(entries, default)
+        if found is None:
+            node.check_open()
+            ticket = node.selects.start(entries, default, *node.host.waker())
+    if found is None:
+        found = (*node.wait(ticket, "select default" if default else "select", _Over(cases), timeout), ticket.ok)
+    index, value, ok = found
+    if type(value) in ATOMS:
+        return Selected(index, value, ok)
+    return Selected(index, thaw(value, last=True), ok)
+
+
+async def aselect(*cases: Case, default: bool = False, timeout: float | None = None) -> Selected:
+    """As ``select``, for coroutines: suspends this coroutine only.
+
+    A cancellation that comes when a case has happened already is raised at the next ``await``: nothing is lost.
+
+    Args:
+        cases: what ``dgo.recv(ch)`` and ``dgo.send(ch, v)`` return.
+        default: if no case is ready, return without waiting for one, with ``index == dgo.DEFAULT``.
+        timeout: seconds to wait at most.
+
+    Raises:
+        BaseException: the same as ``select``.
+    """
+    entries, node = _entries(cases, default, timeout)
+    if node is None and default:
+        return Selected(DEFAULT, None, False)
+    if node is None:
+        node = current.get()
+    from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
+
+    suspended = suspend(node)
+    with node.lock:
+        if not entries:
+            found = None
+            ticket = Ticket(suspended.wake, None, suspended)  # nobody completes it
+        else:
+            found = node.selects.at_once(entries, default)
+            if found is None:
+                node.check_open()
+                ticket = node.selects.start(entries, default, suspended.wake, suspended)
+    if found is None:
+        (index, value), ok = await suspended.on(ticket, "select", _Over(cases), timeout)
+    else:
+        index, value, ok = found
+    return Selected(index, value if type(value) in ATOMS else thaw(value, last=True), ok)
+
+
+def _entries(cases: tuple[Case, ...], default: bool, timeout: float | None) -> tuple[list[Entry], Node | None]:
+    """The cases as the runtime takes them; None in place of the node if none can ever be ready."""
     if default and timeout is not None:
         raise ValueError("dgo.select(): with default=True there is nothing to wait for, so no timeout")
     entries: list[Entry] = []
@@ -107,19 +163,7 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
             frozen = _frozen(case) if case.sending else None
             # What Entry(...) does, without its Python function: every case of every select comes here.
             entries.append(_new_entry(Entry, (index, channel._core, channel._ref, case.sending, frozen)))
-    if node is None:
-        return _never(default, timeout)
-    with node.lock:
-        found = node.selects.at_once(entries, default)
-        if found is None:
-            node.check_open()
-            ticket = node.selects.start(entries, default, *node.host.waker())
-    if found is None:
-        found = (*node.wait(ticket, "select", _Over(cases), timeout), ticket.ok)
-    index, value, ok = found
-    if type(value) in ATOMS:
-        return Selected(index, value, ok)
-    return Selected(index, thaw(value, last=True), ok)
+    return entries, node
 
 
 def _frozen(case: Case) -> Any:

@@ -13,6 +13,10 @@ the queue.
 **Cancellation** (the rules are in ``dgo.core.cancellation``). One that has not started ends at once. One that
 waits on a ticket has its ticket cancelled. Any other is in ``stopping`` until it has heard of it: at its next
 wait on a ticket, or from the host, which can interrupt goroutines that compute or wait for I/O.
+
+**Coroutines.** What an ``async def`` function returns when it is called is not a result: it is run by the node's
+asyncio loop (``dgo.runtime.coroutines``), which holds it while it waits, and says when it has ended. Such a goroutine
+is cancelled in asyncio's way.
 """
 
 from __future__ import annotations
@@ -20,7 +24,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.cancellation import Cancellation
@@ -31,6 +36,7 @@ from dgo.ids import node_name, object_name
 from dgo.runtime.carriers import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
+from dgo.runtime.running import Running
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import ATOMS, Call, freeze, freeze_exception, thaw_call
 
@@ -62,7 +68,7 @@ class Task:
         number: its number there.
         job: the driver whose program it belongs to.
         record: the spawner's record, if that is this process.
-        carrier: the greenlet that runs it, once started.
+        carrier: the greenlet that runs it, once started; of a coroutine a ``Running``.
         line: what it has written of an unfinished line, for each stream.
         resources: what placement reserved for it.
         holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
@@ -98,7 +104,7 @@ class Task:
         self.name = name
         self.call = call
         self.record = record
-        self.carrier: Carrier | None = None
+        self.carrier: Carrier | Running | None = None
         self.resources: dict[str, float] | None = None
         self.line: dict[int, str] | None = None
         self.holding: dict[Any, int] | None = None
@@ -273,6 +279,9 @@ class Execution:
             self._uncount(task)
             self._end(task, Outcome(Ending.CANCELLED, None))
             return True
+        if type(task.carrier) is Running:
+            self._cancel_coroutine(task, task.carrier)
+            return True
         ticket = task.ticket
         if ticket is None or ticket.state == DONE or task.cancellation.offered is not None:
             self.stopping.add(task)
@@ -283,6 +292,10 @@ class Execution:
 
     def _offer(self, task: Task, cancellation: Cancellation, ticket: Ticket) -> None:
         ticket.cancel(cancellation.offer(_cancelled(task)))
+
+    def _cancel_coroutine(self, task: Task, running: Running) -> None:
+        while self.take(task) is not None:
+            running.cancel()
 
     unqueue: Callable[[Task], bool]
 
@@ -372,9 +385,30 @@ class Execution:
             outcome = self._call(task)
         finally:
             self.running -= 1
+        if outcome is None:
+            return
         with node.lock:
             if task.cancellation is not None and outcome.ending == RETURNED:
                 self.look(task)
+            self._end(task, outcome)
+
+    begin: Callable[[Task, Coroutine[Any, Any, Any]], object]  # set by the host: has a coroutine run
+
+    def goes_on(self, task: Task, running: Running) -> None:
+        """The goroutine is a coroutine, and the loop has it now. Under the lock."""
+        task.carrier = running
+        if task.cancellation is not None:
+            self._cancel_coroutine(task, running)
+
+    def conclude(self, task: Task, result: Callable[[], Any] | None) -> None:
+        """A goroutine that is a coroutine has ended.
+
+        Args:
+            task: the goroutine's.
+            result: returns what it returned, or raises what it raised; None: it was cancelled.
+        """
+        outcome = Outcome(Ending.CANCELLED, None) if result is None else self._outcome(task, result)
+        with self._node.lock:
             self._end(task, outcome)
 
     def _uncount(self, task: Task) -> None:
@@ -386,7 +420,8 @@ class Execution:
         if self._node.spawner.blocked:
             self._node.spawner.some_started()
 
-    def _call(self, task: Task) -> Outcome:
+    def _call(self, task: Task) -> Outcome | None:
+        """Returns how it ended; None if it is a coroutine, whose end comes later."""
         call = task.call
         try:
             if task.job not in self.admitted and self.admit is not None:
@@ -401,15 +436,27 @@ class Execution:
                 fn, args, kwargs = self._thaw(call)
                 call.payload = None
                 result = contextvars.Context().run(fn, *args, **kwargs)
-            return Outcome(RETURNED, result if type(result) in ATOMS else freeze(result, "the result"))
-        except GoroutineExit:
-            return Outcome(Ending.EXITED, None)
-        except Cancelled:
-            return Outcome(Ending.CANCELLED, None)
-        except SerializationError as error:
-            return Outcome(Ending.RAISED, self._explain(task, error))
+            if type(result) in ATOMS:
+                return Outcome(RETURNED, result)
+            if type(result) is CoroutineType:
+                self.begin(task, result)
+                return None
+            return Outcome(RETURNED, freeze(result, "the result"))
         except BaseException as error:  # noqa: BLE001 - whatever ends a goroutine is reported to its spawner
-            return Outcome(Ending.RAISED, self._explain(task, error))
+            return self._failed(task, error)
+
+    def _outcome(self, task: Task, call: Callable[[], Any]) -> Outcome:
+        try:
+            return Outcome(RETURNED, freeze(call(), "the result"))
+        except BaseException as error:  # noqa: BLE001 - as above
+            return self._failed(task, error)
+
+    def _failed(self, task: Task, error: BaseException) -> Outcome:
+        if isinstance(error, GoroutineExit):
+            return Outcome(Ending.EXITED, None)
+        if isinstance(error, Cancelled):
+            return Outcome(Ending.CANCELLED, None)
+        return Outcome(Ending.RAISED, self._explain(task, error))
 
     def _thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import selectors
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
@@ -13,6 +14,7 @@ from dgo.runtime.carriers import Carrier, Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
 
 if TYPE_CHECKING:
+    from dgo.runtime.coroutines import Coroutines
     from dgo.runtime.node import Node
 
 __all__ = ["Action", "GreenletHost"]
@@ -31,6 +33,13 @@ class Action:
         self.job = 0
         self.ticket: Ticket | None = None
 
+    def current(self) -> Task | None:
+        """The goroutine in whose name it runs."""
+        return None
+
+    def parks(self, ticket: Ticket) -> None:
+        """It is about to wait on ``ticket``; asked only if ``cancellation`` is not None."""
+
 
 class GreenletHost:
     """Parks and wakes goroutines. One thread."""
@@ -41,6 +50,8 @@ class GreenletHost:
         self.carriers = Carriers(self._run, hub)
         self._queue = self.carriers.queue
         self._waker = self._wake  # one object for all tickets
+        self._coroutines: Coroutines | None = None  # once there are some
+        self._park: Callable[[], None] = self.carriers.park
 
     # ---- waiting ---------------------------------------------------------------------------------
 
@@ -80,14 +91,13 @@ class GreenletHost:
         node = self.node
         with node.lock:
             if task.cancellation is not None and ticket.state != DONE:
-                assert node.execution is not None
-                node.execution.parks(task, ticket)
+                self._parks(task, ticket)
             if ticket.state == DONE:
                 return
             ticket.wake = self._waker
             task.ticket = ticket
         if timeout is None:
-            self.carriers.park()
+            self._park()
         else:
             with node.lock:
                 kind = node.waits[ticket].kind
@@ -96,21 +106,31 @@ class GreenletHost:
                     lambda: ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({kind})")),
                 )
             self.timer_set()
-            self.carriers.park()
+            self._park()
             with node.lock:
                 node.timers.cancel(timer)
         task.ticket = None
         assert ticket.state == DONE, "a goroutine is woken by its ticket only"
-        if task.cancellation is not None:
+        if task.cancellation is not None and type(task) is Task:
             with node.lock:
                 assert node.execution is not None
                 node.execution.parked(task, ticket)
+
+    def _parks(self, task: Any, ticket: Ticket) -> None:
+        if type(task) is Task:
+            assert self.node.execution is not None
+            self.node.execution.parks(task, ticket)
+        else:
+            task.parks(ticket)
 
     def timer_set(self) -> None:
         """A timer was set: its deadline may be earlier than the one the hub sleeps for."""
 
     def soon(self) -> None:
         """What is queued is flushed when the run queue is empty: nothing to do."""
+
+    def flush(self) -> None:
+        """As with ``soon``: the goroutine that waits next lets the run queue come to its end."""
 
     def later(self, action: Callable[[], object]) -> None:
         """Runs ``action`` on a carrier."""
@@ -127,7 +147,10 @@ class GreenletHost:
     def current(self) -> Any:
         """The task of the calling goroutine."""
         me = getcurrent()
-        return me.task if type(me) is Carrier and type(me.task) is Task else None
+        if type(me) is not Carrier:
+            return None
+        task = me.task
+        return task if type(task) is Task or task is None else task.current()
 
     def who(self) -> list[int]:
         """The calling goroutine."""
@@ -142,16 +165,17 @@ class GreenletHost:
         if type(me) is not Carrier:
             return
         task = me.task
-        if task.cancellation is not None:
+        cancelled = task.cancellation is not None and type(task) is Task
+        if cancelled:
             self._look(task)
             self.raise_pending(task)
         if not self._queue and not self.carriers.tick:
             return  # nobody else is there
         task.ticket = IN_QUEUE
         self._queue.append(task)
-        self.carriers.park()
+        self._park()
         task.ticket = None
-        if task.cancellation is not None:
+        if task.cancellation is not None and type(task) is Task:
             self.raise_pending(task)
 
     def _look(self, task: Task, certain: bool = True) -> None:
@@ -167,6 +191,41 @@ class GreenletHost:
             error = self.node.execution.take(task)
         if error is not None:
             raise error
+
+    # ---- coroutines ------------------------------------------------------------------------------
+
+    @property
+    def coroutines(self) -> Coroutines:
+        """The loop of this node's coroutines, made when it is first needed."""
+        if self._coroutines is None:
+            from dgo.runtime.coroutines import Coroutines  # asyncio takes its time to import
+
+            self._coroutines = Coroutines(self)
+        return self._coroutines
+
+    def loops_run(self) -> None:
+        """From now on asyncio's loops may run here: who parks takes its running loop off the thread."""
+        from dgo.runtime.loops import outside
+
+        self._park = outside(self.carriers.park)
+
+    def begin(self, task: Task, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Has a goroutine's coroutine run."""
+        self.coroutines.start(task, coroutine)
+
+    def sleeping_with(self, loop: Any) -> int:
+        """All coroutines of the node's own loop; of another one the goroutine that runs it."""
+        if self._coroutines is not None and loop is self._coroutines.loop:
+            return self._coroutines.running
+        return 1 if loop is not None and loop.is_running() else 0
+
+    def selector(self) -> selectors.BaseSelector:
+        """What asyncio's loop keeps its descriptors in."""
+        return selectors.DefaultSelector()
+
+    def watch(self, descriptor: int, action: Callable[[], object]) -> bool:
+        """Has ``action`` called whenever the descriptor is readable; False if nobody does (in a simulation)."""
+        return False
 
     # ---- running ---------------------------------------------------------------------------------
 

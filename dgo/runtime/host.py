@@ -26,6 +26,9 @@ class Host(Protocol):
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
 
+    def flush(self) -> None:
+        """Has it flushed now, if nothing else will before whoever queued it waits. Without the lock."""
+
     def timer_set(self) -> None:
         """A timer was set that is due before all others: whoever polls must not sleep longer. Under the lock."""
 
@@ -43,6 +46,10 @@ class Host(Protocol):
 
     def current(self) -> Any:
         """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""
+
+    def sleeping_with(self, loop: Any) -> int:
+        """How many goroutines (threads, in the driver) sleep because an asyncio loop on which all coroutines wait
+        has nothing to do."""
 
     def who(self) -> list[int]:
         """Who calls, for ownership: ``[node, spawner, number]`` of a goroutine, ``[node, 0, thread]`` of a thread."""

@@ -18,6 +18,7 @@ import _thread
 import logging
 import random
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -107,6 +108,7 @@ class Node:
         self.transport = transport
         self.timers = Timers()
         self.waits: dict[Ticket, Wait] = {}
+        self.loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # asyncio's; see ``awaiting``
         self.closed: str | None = None
         self.execution: Execution | None = None
         self._handlers: dict[int, Handler] = {}

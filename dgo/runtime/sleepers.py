@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Deadlock
+from dgo.runtime.turns import active
 from dgo.wire.messages import Msg
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
-OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-sysmon"})
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-executor", "dgo-sysmon"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})
@@ -35,7 +36,7 @@ class Sleepers:
     def busy(self) -> bool:
         """Whether something runs here, or may be woken by something that dgo does not see."""
         node = self._node
-        if node.timers.next_deadline() is not None or node.spawner.queued or node.host.runnable():
+        if node.timers.next_deadline() is not None or node.spawner.queued or node.host.runnable() or active():
             return True
         if node.execution is not None and node.execution.stopping:
             return True  # Cancelled will be raised in somebody
@@ -43,11 +44,16 @@ class Sleepers:
         for ticket, wait in list(node.waits.items()):  # a copy: this may be another thread than the goroutines'
             if ticket.state == DONE or wait.timeout is not None or wait.kind in SELF_ENDING:
                 return True
-            waiting += 1
-        threads = sum(1 for thread in threading.enumerate() if thread.name not in OWN_THREADS)
+            if not hasattr(ticket.owner, "get_loop"):  # a coroutine waits: its loop is asked below
+                waiting += 1
+        for wakes in list(node.loops.values()):
+            if not wakes.asleep():
+                return True
+            waiting += node.host.sleeping_with(wakes.loop)
+        threads = [thread for thread in threading.enumerate() if thread.name not in OWN_THREADS]
         if node.execution is None:
-            return threads > waiting  # every thread of the program has to wait on dgo
-        return threads > 1 or len(node.execution.live) > waiting
+            return len(threads) > waiting  # every thread of the program has to wait on dgo
+        return len(node.execution.live) > waiting or sum(not _stands_in(thread) for thread in threads) > 1
 
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
@@ -56,7 +62,7 @@ class Sleepers:
         node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
 
     def _describe(self, ticket: Ticket, wait: Wait) -> str:
-        task = ticket.owner
+        task = getattr(ticket.owner, "task", ticket.owner)  # a coroutine's is that of its goroutine
         who = f"goroutine {task.id_text} ({task.name})" if hasattr(task, "id_text") else "the main program"
         seconds = self._node.clock() - wait.since
         target = "" if wait.target is None else f" of {wait.target!r}"
@@ -79,3 +85,8 @@ class Sleepers:
         for ticket, wait in list(self._node.waits.items()):
             if wait.timeout is None and wait.kind not in SELF_ENDING:
                 ticket.cancel(Deadlock(text))
+
+
+def _stands_in(thread: threading.Thread) -> bool:
+    """Whether it is an object that ``current_thread()`` made: in a worker for a goroutine, which is counted as such."""
+    return isinstance(thread, threading._DummyThread)

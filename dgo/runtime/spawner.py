@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.goroutine import STARTED, Ending, Goroutine, Limited, Outcome
-from dgo.core.ticket import Ticket
+from dgo.core.ticket import DONE, Ticket
 from dgo.errors import WorkerLost
 from dgo.ids import object_name
 from dgo.runtime.limits import goroutine_with, loss_text
@@ -113,19 +113,24 @@ class Spawner:
 
     def full(self) -> Ticket | None:
         """A ticket to wait for, if too many goroutines have not started yet."""
-        execution = self._node.execution
-        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
-        if waiting < WINDOW:
+        if self._waiting() < WINDOW:
             return None
         ticket = self._node.host.ticket()
         self.blocked.append(ticket)
         return ticket
 
+    def has_room(self) -> bool:
+        """Whether a goroutine may be started now."""
+        return self._waiting() < WINDOW
+
+    def _waiting(self) -> int:
+        """How many goroutines of this process have not started."""
+        execution = self._node.execution
+        return self._unstarted + (execution.unstarted_local if execution is not None else 0)
+
     def some_started(self) -> None:
         """Fewer goroutines wait to be started: those who wait to spawn more may go on."""
-        execution = self._node.execution
-        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
-        if waiting < WINDOW // 2:
+        if self._waiting() < WINDOW // 2:
             while self.blocked:
                 ticket = self.blocked.popleft()
                 if ticket.error is None:
@@ -309,6 +314,10 @@ class Spawner:
         outcome = Outcome(Ending.LOST, freeze_exception(error))
         for number in list(self.ledger):
             self.end(number, outcome)
+        while self.blocked:  # what they wanted to spawn is refused
+            ticket = self.blocked.popleft()
+            if ticket.state != DONE:
+                ticket.complete()
 
     def _on_get_blob(self, peer: int, frames: list[bytes], digest: bytes) -> None:
         node = self._node

@@ -151,6 +151,10 @@ class ThreadHost:
         """The calling thread."""
         return [self.node.id, 0, _thread.get_ident()]
 
+    def sleeping_with(self, loop: Any) -> int:
+        """The thread that runs it."""
+        return 1 if loop is not None and loop.is_running() else 0
+
     def yield_(self) -> None:
         """Lets another thread run."""
         time.sleep(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent
@@ -87,6 +87,7 @@ class LocalCluster:
             execution = Execution(node, host.ready)
             execution.give_back = host.give_back
             execution.unqueue = host.unqueue
+            execution.begin = host.begin
             execution.ready_count = lambda: len(host.carriers.queue) + execution.running
             node.handle(Msg.JOB_END, _ignore)
         else:
@@ -122,20 +123,32 @@ class LocalCluster:
     # ---- running ---------------------------------------------------------------------------------
 
     def run(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``fn`` as the driver's main program; returns its result or raises its exception.
+        """Runs ``fn``, which may be ``async def``, as the driver's main program; returns its result.
 
         Raises:
             Deadlock: everything sleeps for ever; the message lists who waits for what.
+            BaseException: what ``fn`` raised.
         """
         outcome: list[tuple[Any, BaseException | None]] = []
 
+        driver = self.nodes[0]
+
         def main() -> None:
             try:
-                outcome.append((fn(*args, **kwargs), None))
+                result = fn(*args, **kwargs)
+                if type(result) is CoroutineType:
+                    driver.host.coroutines.run(result).add_done_callback(ended)  # type: ignore[attr-defined] # it is a GreenletHost
+                else:
+                    outcome.append((result, None))
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 outcome.append((None, error))
 
-        driver = self.nodes[0]
+        def ended(task: Any) -> None:
+            try:
+                outcome.append((task.result(), None))
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                outcome.append((None, error))
+
         before = current.peek()
         driver.host.later(main)
         quiet = 0

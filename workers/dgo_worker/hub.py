@@ -27,12 +27,13 @@ from __future__ import annotations
 
 import logging
 import math
+import selectors
 import signal
 import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent import monkey
@@ -45,9 +46,15 @@ from dgo.errors import Timeout
 from dgo.runtime.carriers import Carrier
 from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import Action, GreenletHost
+from dgo.runtime.loops import outside
+from dgo.runtime.running import Running
 from dgo.transport.zeromq import ZmqTransport
 from dgo_worker import preemption
+from dgo_worker.selector import epoll_selector
 from dgo_worker.sysmon import Sysmon
+
+if TYPE_CHECKING:
+    from dgo.runtime.coroutines import Coroutines
 
 __all__ = ["HubHost"]
 
@@ -93,6 +100,8 @@ class HubHost(GreenletHost):
         self._check = loop.check(priority=loop.MAXPRI)
         self._idle = loop.idle()
         self._wakeup = loop.async_()
+        self._kept: list[Any] = []  # watchers for asyncio
+        self._loops_run = False
         self._timer = loop.timer(0.0)
         self._timer_at: float | None = None
         self._housekeeping = loop.timer(HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS)
@@ -122,14 +131,18 @@ class HubHost(GreenletHost):
         if type(me) is not Carrier:
             return
         task = me.task
-        if type(task) is not Task or task.ticket is not None or task.shielded or self.node.lock._is_owned():  # type: ignore[attr-defined] # as threading uses it
+        if task is None or task.ticket is not None or self.node.lock._is_owned():  # type: ignore[attr-defined] # as threading uses it
+            return
+        goroutine = task if type(task) is Task else task.current()
+        if goroutine is None or goroutine.shielded:
             return
         found = preemption.verdict(frame)
         if found == preemption.NO:
             return
-        if task.cancellation is not None:
-            self._look(task, certain=False)
-            self._cancel_here(task, found)
+        if goroutine.cancellation is not None:
+            if task is goroutine:
+                self._look(task, certain=False)
+            self._cancel_here(goroutine, found)
         if not self._preempt:
             return
         task.ticket = IN_QUEUE
@@ -137,13 +150,16 @@ class HubHost(GreenletHost):
         self._hub.switch()
         self._next_preempted = None
         task.ticket = None
-        if task.cancellation is not None:
-            self._cancel_here(task, found)
+        if goroutine.cancellation is not None:
+            self._cancel_here(goroutine, found)
 
-    def _cancel_here(self, task: Task, found: int) -> None:
+    def _cancel_here(self, goroutine: Task, found: int) -> None:
         """Raises what ``cancel()`` has asked for in the interrupted goroutine, if its stack allows it."""
-        if found == preemption.RAISE:
-            self.raise_pending(task)
+        if type(goroutine.carrier) is Running:
+            if found == preemption.RAISE_IN_ASYNCIO:
+                goroutine.carrier.interrupt()
+        elif found == preemption.RAISE:
+            self.raise_pending(goroutine)
 
     # ---- a turn of the loop ----------------------------------------------------------------------
 
@@ -192,7 +208,7 @@ class HubHost(GreenletHost):
         found = False
         for task in list(execution.stopping):
             carrier = task.carrier
-            if task.ticket is not None or carrier is None or not preemption.may_throw(carrier.gr_frame):
+            if task.ticket is not None or type(carrier) is not Carrier or not preemption.may_throw(carrier.gr_frame):
                 continue
             with self.node.lock:
                 error = execution.take(task)
@@ -280,6 +296,33 @@ class HubHost(GreenletHost):
     def runnable(self) -> bool:
         """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
         return bool(self._queue or self._preempted) or _native_thread() != self._thread_id
+
+    # ---- asyncio ---------------------------------------------------------------------------------
+
+    @property
+    def coroutines(self) -> Coroutines:
+        """The loop of this process's coroutines; those that compute are switched out, and the loop with them."""
+        if self._coroutines is None:
+            preemption.begins_at(type(super().coroutines).turns.__code__)
+        return super().coroutines
+
+    def loops_run(self) -> None:
+        """Whoever waits in gevent has its loop off the thread meanwhile, too."""
+        if not self._loops_run:
+            self._loops_run = True
+            super().loops_run()
+            self._hub.switch = outside(self._hub.switch)
+
+    def selector(self) -> selectors.BaseSelector:
+        """For the loop of the coroutines, which has its own way to wait."""
+        return epoll_selector()
+
+    def watch(self, descriptor: int, action: Callable[[], object]) -> bool:
+        """Watches it in the hub's loop."""
+        watcher = self._hub.loop.io(descriptor, 1)
+        watcher.start(action)
+        self._kept.append(watcher)
+        return True
 
     # ---- code that no carrier runs ---------------------------------------------------------------
 

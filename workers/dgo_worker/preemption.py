@@ -2,22 +2,24 @@
 
 The tick arrives inside whatever Python code is running. Whether a goroutine may be switched out there, or
 ``Cancelled`` be raised in it, is read off its stack, from the interrupted frame down to the one that called
-the goroutine's function (``Execution._call``):
+the goroutine's function (``Execution._call``), or the loop of the coroutines:
 
 * ``NO``: some frame belongs to code that must not be left halfway while other goroutines of the same thread
-  run: the import machinery, gevent, greenlet, asyncio, logging, thread synchronisation, finalisation by
-  weakref, dgo's own runtime; or no goroutine's function has been called.
+  run: the import machinery, gevent, greenlet, logging, thread synchronisation, finalisation by
+  weakref, dgo's own runtime; or asyncio itself was interrupted, not a coroutine or callback that it has called;
+  or no goroutine's function has been called.
 * ``SWITCH``: others may run now. The caller also asks whether this thread owns the node's lock, which the stack
   does not tell.
 * ``RAISE``: an exception may come out of nowhere here, too: it is the user's own code that was interrupted
   (or library code that it called), not one of dgo's public modules, which may be between two steps of an
   operation. Code of the user's that such a module has called is the user's again.
+* ``RAISE_IN_ASYNCIO``: as ``RAISE``, but asyncio has called that code: an exception has to be one of asyncio's.
 """
 
 from __future__ import annotations
 
 import os
-from types import FrameType
+from types import CodeType, FrameType
 
 import gevent
 import greenlet
@@ -26,12 +28,12 @@ import dgo
 import dgo_worker
 from dgo.runtime.execution import Execution
 
-__all__ = ["NO", "RAISE", "SWITCH", "may_throw", "verdict"]
+__all__ = ["NO", "RAISE", "RAISE_IN_ASYNCIO", "SWITCH", "begins_at", "may_throw", "verdict"]
 
-NO, SWITCH, RAISE = range(3)
+NO, SWITCH, RAISE, RAISE_IN_ASYNCIO = range(4)
 
 # What a file's code is.
-PROTECTED, FACADE, LIBRARY, USER = range(4)
+PROTECTED, FACADE, LIBRARY, USER, ASYNCIO = range(5)
 
 
 def _directory(file: str | None) -> str:
@@ -43,7 +45,6 @@ STANDARD_LIBRARY = _directory(os.__file__)
 PROTECTED_MODULES = (
     "_threading_local.py",
     "_weakrefset.py",
-    "asyncio/",
     "importlib/",
     "logging/",
     "queue.py",
@@ -70,6 +71,8 @@ def _kind(file: str) -> int:
         return FACADE
     if file.startswith(STANDARD_LIBRARY):
         inside = file.removeprefix(STANDARD_LIBRARY)
+        if inside.startswith("asyncio/"):
+            return ASYNCIO
         if inside.startswith(PROTECTED_MODULES):
             return PROTECTED
         if not inside.startswith(("site-packages", "dist-packages")):
@@ -86,24 +89,35 @@ class _Kinds(dict[str, int]):
 
 
 _kinds = _Kinds()
-_BASE = Execution._call.__code__
+_bases = {Execution._call.__code__}
+
+
+def begins_at(code: CodeType) -> None:
+    """A frame of this code has called what may be interrupted."""
+    _bases.add(code)
 
 
 def verdict(frame: FrameType | None) -> int:
-    """What may be done to a goroutine that was interrupted in ``frame``: ``NO``, ``SWITCH`` or ``RAISE``."""
+    """What may be done to a goroutine that was interrupted in ``frame``: one of the four above."""
     kinds = _kinds
+    bases = _bases
     first = LIBRARY  # the first kind that is no library's
     inside = False
+    found = RAISE
     while frame is not None:
         code = frame.f_code
-        if code is _BASE:
+        if code in bases:
             if not inside:
                 return NO
-            return SWITCH if first == FACADE else RAISE
+            return SWITCH if first == FACADE else found
         inside = True
         kind = kinds[code.co_filename]
         if kind == PROTECTED:
             return NO
+        if kind == ASYNCIO:
+            if first == LIBRARY:
+                return NO
+            found = RAISE_IN_ASYNCIO
         if first == LIBRARY:
             first = kind
         frame = frame.f_back

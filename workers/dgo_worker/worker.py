@@ -25,6 +25,7 @@ from dgo.runtime.node import Node
 from dgo.runtime.output import STDERR, STDOUT, GoroutineStream, WorkerOutput
 from dgo.transport.zeromq import ZmqTransport
 from dgo.wire.messages import Msg
+from dgo_worker import selector
 from dgo_worker.hub import HubHost
 from dgo_worker.modules import ShippedModules
 
@@ -55,6 +56,7 @@ class Worker:
         execution = Execution(node, host.ready)
         execution.give_back = host.give_back
         execution.unqueue = host.unqueue
+        execution.begin = host.begin
         execution.ready_count = lambda: len(host.carriers.queue) + execution.running
         self._output = WorkerOutput(node)
         node.spawner.report = self._report
@@ -85,6 +87,7 @@ class Worker:
         node.on_lost = self._on_lost
         self._take_streams()
         self._install_modules()
+        selector.install(self._host)
         gevent.signal_handler(signal.SIGTERM, self._drain)
         gc.freeze()  # what is here now stays: the collector need not go through it again and again
         self._host.start()

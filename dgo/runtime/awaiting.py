@@ -1,0 +1,314 @@
+"""Waiting on a ticket in a coroutine: what ``await`` on dgo's objects does, on any asyncio loop of this process.
+
+A :class:`Suspended` is to asyncio a future, and to dgo the owner of a ticket::
+
+    NEW ──await──> WAITING ──ticket DONE──> DONE ──> the coroutine goes on with the verdict
+                      │
+                      └──task.cancel()──> the ticket is cancelled; its verdict still decides
+
+* A ticket that ends wakes its coroutine through the loop's :class:`Wakes`: one callback of the loop for all that
+  ended since the last, so a burst costs one wake-up.
+* ``task.cancel()`` (also by ``asyncio.timeout``) withdraws the operation. If it has happened already, or its home
+  says so, the coroutine gets what happened, and the cancellation comes at its next ``await``: nothing is lost.
+* What asyncio's own future would copy (result, exception) stays in the ticket.
+
+This module imports asyncio, so it is imported when the first coroutine waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dgo.core.select import Select
+from dgo.core.ticket import DONE, Ticket
+from dgo.errors import Cancelled, MisuseError, Timeout
+from dgo.runtime.node import Wait
+from dgo.runtime.remote import PendingOperation
+
+if TYPE_CHECKING:
+    from dgo.runtime.execution import Task
+    from dgo.runtime.node import Node
+
+__all__ = ["GOROUTINE", "OWN_DESCRIPTORS", "Suspended", "Wakes", "suspend"]
+
+OWN_DESCRIPTORS = 1  # those that asyncio watches for itself, so that threads can wake it
+
+GOROUTINE: contextvars.ContextVar[Task] = contextvars.ContextVar("dgo goroutine")  # of an ``async def`` goroutine
+
+
+class Wakes:
+    """The suspended coroutines of one loop whose tickets have ended.
+
+    Attributes:
+        waiting: how many coroutines of this loop wait on tickets.
+    """
+
+    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "waiting")
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        self.node = node
+        self.waiting = 0
+        self._loop = weakref.ref(loop)
+        self._done: deque[Suspended] = deque()
+        self._scheduled = False
+        self._flushing = False
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, while it exists."""
+        return self._loop()
+
+    def asleep(self) -> bool:
+        """Whether all that this loop runs waits on tickets, and nothing else could wake it: no timer, no descriptor."""
+        loop = self._loop()
+        if loop is None or loop.is_closed():
+            return True
+        try:
+            ready, timers, files = loop._ready, loop._scheduled, loop._selector.get_map()  # type: ignore[attr-defined] # asyncio's own have them
+        except AttributeError:
+            return False  # another kind of loop: nobody knows
+        if ready or timers or len(files) > OWN_DESCRIPTORS:
+            return False
+        try:
+            tasks = asyncio.all_tasks(loop)
+        except RuntimeError:  # they change too fast to be looked at
+            return False
+        return len(tasks) <= self.waiting
+
+    def wake(self, ticket: Ticket) -> None:
+        """``ticket`` has ended. Under the node's lock, in any thread."""
+        self._done.append(ticket.owner)
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    def _schedule(self) -> None:
+        loop = self._loop()
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._drain)
+        except RuntimeError:  # it is closed, and its coroutines with it
+            pass
+
+    def _drain(self) -> None:
+        """Has the coroutines go on. In the loop."""
+        self._scheduled = False
+        done = self._done
+        left = len(done)  # those who end meanwhile are for the next turn: others of the loop come between
+        try:
+            while left:
+                left -= 1
+                done.popleft().resume()
+        finally:
+            if left and not self._scheduled:  # KeyboardInterrupt and SystemExit come out of coroutines
+                self._scheduled = True
+                self._schedule()
+
+    def flush_soon(self) -> None:
+        """What was posted leaves at the end of this turn of the loop, together."""
+        if not self._flushing:
+            self._flushing = True
+            loop = self._loop()
+            assert loop is not None, "it runs"
+            loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self.node.host.flush()
+
+
+class Suspended:
+    """One coroutine's wait for one ticket."""
+
+    __slots__ = (
+        "_asyncio_future_blocking", "_callback", "_cancelled", "_context", "_message", "_row", "_stop", "_timer",
+        "_wakes", "ticket",
+    )  # fmt: skip
+
+    def __init__(self, wakes: Wakes) -> None:
+        self._wakes = wakes
+        self._asyncio_future_blocking = False
+        self._callback: Callable[[Any], object] | None = None
+        self._context: contextvars.Context | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._cancelled = False  # ``task.cancel()`` was called
+        self._message: Any = None  # of ``task.cancel(message)``
+        self._stop: BaseException | None = None  # what the ticket was cancelled with then
+
+    @property
+    def wake(self) -> Callable[[Ticket], object]:
+        """For the ticket whose ``owner`` this is."""
+        return self._wakes.wake
+
+    def on(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Suspended:
+        """Says what is awaited, as for ``Node.wait``; returns self, whose ``await`` gives ``(result, ok)``."""
+        self.ticket = ticket
+        self._row = Wait(kind, target, self._wakes.node.clock(), timeout)
+        return self
+
+    # ---- the coroutine's side: an iterator, as ``__await__`` has to return ---------------------------
+
+    def __await__(self) -> Generator[Any, None, tuple[Any, bool]]:
+        return self  # it has what is used of a generator
+
+    def __iter__(self) -> Suspended:
+        return self
+
+    def __next__(self) -> Suspended:
+        ticket = self.ticket
+        if ticket.state != DONE and self._callback is None:
+            self._begin(ticket)
+            self._asyncio_future_blocking = True
+            return self
+        if self._callback is not None:
+            self._end()
+        assert ticket.state == DONE, "a coroutine is woken by its ticket only"
+        error = ticket.error
+        if self._cancelled:
+            if error is not None and error is self._stop:
+                raise asyncio.CancelledError(*(() if self._message is None else (self._message,)))
+            self._cancel_later()
+        if error is not None:
+            raise error
+        raise StopIteration((ticket.result, ticket.ok))
+
+    def send(self, value: Any) -> Suspended:
+        """As a generator's."""
+        return self.__next__()
+
+    def throw(self, kind: Any, value: Any = None, trace: Any = None) -> NoReturn:
+        """The coroutine is to go on with an exception that does not come from here: nobody waits any more."""
+        self.close()
+        error = kind if value is None else value
+        raise error if trace is None else error.with_traceback(trace)
+
+    def close(self) -> None:
+        """The coroutine is being closed, or goes on without the verdict."""
+        if self._callback is not None:
+            self._end()
+        ticket = self.ticket
+        with self._wakes.node.lock:
+            ticket.cancel(Cancelled("the coroutine that waited has ended"))
+            if isinstance(ticket, (PendingOperation, Select)):
+                ticket.abandoned = True
+            self._wakes.node.host.soon()
+
+    def _begin(self, ticket: Ticket) -> None:
+        wakes = self._wakes
+        node = wakes.node
+        node.check_open()
+        self._callback = _nobody  # asyncio sets the real one in the same step
+        node.waits[ticket] = self._row
+        wakes.waiting += 1
+        timeout = self._row.timeout
+        if timeout is not None:
+            self._timer = self.get_loop().call_later(max(timeout, 0.0), self._expire)
+        wakes.flush_soon()
+
+    def _end(self) -> None:
+        wakes = self._wakes
+        wakes.waiting -= 1
+        wakes.node.waits.pop(self.ticket, None)
+        self._callback = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _cancel_later(self) -> None:
+        """The operation has happened although the task was cancelled: it hears of that at its next ``await``."""
+        task = asyncio.current_task()
+        if task is not None:
+            self.get_loop().call_soon(_cancel_again, task)
+
+    def _expire(self) -> None:
+        row = self._row
+        with self._wakes.node.lock:
+            self.ticket.cancel(Timeout(f"nothing happened within {row.timeout:g} s ({row.kind})"))
+        self._wakes.flush_soon()
+
+    def resume(self) -> None:
+        """The ticket has ended: the coroutine goes on. In the loop."""
+        callback, self._context, context = self._callback, None, self._context
+        if callback is not None and context is not None:
+            context.run(callback, self)
+
+    # ---- asyncio's side: a future ---------------------------------------------------------------------
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the coroutine."""
+        loop = self._wakes.loop
+        assert loop is not None, "a coroutine does not outlive its loop"
+        return loop
+
+    def add_done_callback(
+        self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
+    ) -> None:
+        """Called by the task that runs the coroutine."""
+        self._callback = callback
+        self._context = context if context is not None else contextvars.copy_context()
+
+    def done(self) -> bool:
+        """Whether the ticket has ended."""
+        return self.ticket.state == DONE
+
+    def cancel(self, msg: Any = None) -> bool:
+        """The task that runs the coroutine was cancelled. True: the coroutine will hear of it from here."""
+        node = self._wakes.node
+        ticket = self.ticket
+        with node.lock:
+            if not self._cancelled:
+                self._cancelled = True
+                self._message = msg
+                if ticket.state != DONE:
+                    self._stop = Cancelled("the task that waited was cancelled")
+                    ticket.cancel(self._stop)  # the verdict comes, now or later, by ``wake``
+        self._wakes.flush_soon()
+        return True
+
+    def result(self) -> None:
+        """Nothing: the coroutine gets its verdict when it goes on."""
+
+    # ---- for people -----------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task | None:
+        """The goroutine that waits, if it is an ``async def`` goroutine."""
+        return self._context.get(GOROUTINE) if self._context is not None else None
+
+    def __repr__(self) -> str:
+        return f"<{self._row.kind} of {self._row.target!r}>"
+
+
+def _nobody(suspended: Any) -> None:
+    """Stands for the callback that asyncio sets at once."""
+
+
+def _cancel_again(task: asyncio.Task[Any]) -> None:
+    """The cancellation that came too late for the last ``await``, unless ``asyncio.timeout`` has dealt with it."""
+    if not task.done() and task.cancelling():
+        task.cancel()
+        task.uncancel()  # the count stays as it was: it is the same cancellation
+
+
+def suspend(node: Node) -> Suspended:
+    """For the coroutine that runs now: its ``wake`` and itself, as ``owner``, go into a ticket.
+
+    Raises:
+        MisuseError: you: no asyncio loop runs this coroutine.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise MisuseError(
+            "await on dgo's objects needs asyncio, and no asyncio loop runs here: use asyncio.run(main()), or the form "
+            "that blocks"
+        ) from None
+    wakes = node.loops.get(loop)
+    if wakes is None:
+        wakes = node.loops[loop] = Wakes(node, loop)
+    return Suspended(wakes)
