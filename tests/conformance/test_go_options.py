@@ -286,3 +286,23 @@ def test_what_happens_to_a_dict_of_options_later_is_not_seen():
     go = dgo.go.options(resources=resources, labels=labels)
     resources["gpu"], labels["zone"] = 2, "b"
     assert go._options.wire() == {"spread": False, "resources": {"gpu": 1.0}, "labels": {"zone": "a"}}
+
+
+async def wait_for_ever():
+    await dgo.Chan().arecv()
+
+
+def test_an_async_goroutine_has_a_deadline_too(cluster):
+    assert isinstance(dgo.go.options(timeout=NOTHING)(wait_for_ever).exception(timeout=LIMIT), dgo.DeadlineExceeded)
+
+
+async def await_it(goroutine):
+    try:
+        await goroutine
+    except dgo.DeadlineExceeded as error:
+        return str(error)
+
+
+def test_who_awaits_one_whose_time_has_run_out_gets_deadline_exceeded(cluster):
+    goroutine = dgo.go.options(timeout=NOTHING)(block)
+    assert goroutine.id in dgo.go(await_it, goroutine).result(timeout=LIMIT)
