@@ -486,7 +486,7 @@ class Execution:
         if task.holding:
             abandon_all(node, task)
         if task.record is not None:
-            node.spawner.end(task.number, outcome)
+            node.spawner.end(task.number, outcome, here=True)
             return
         ended = self._ended.setdefault(task.spawner, [])
         try:
