@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from dgo.core.channel import Channel
 from dgo.core.ticket import Ticket
@@ -17,6 +17,8 @@ from dgo.wire.snapshot import ATOMS, freeze, thaw
 __all__ = ["Chan", "RecvChan", "SendChan"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class _Handle(Shared):
@@ -100,10 +102,16 @@ class _Handle(Shared):
             return text + (", closed)" if core.closed else ")")
 
 
-class _Sending(_Handle, Generic[T]):
-    __slots__ = ()
+class SendChan(_Handle, Generic[T_contra]):
+    """The sending end of a channel. Equal to the channel itself.
 
-    def send(self, value: T, *, timeout: float | None = None) -> None:
+    Every ``Chan`` is one too, as in Go: a function that takes a ``SendChan[int]`` takes a ``Chan[int]``.
+    """
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "send"
+
+    def send(self, value: T_contra, *, timeout: float | None = None) -> None:
         """Sends ``value``; blocks until it is received (capacity 0) or stored.
 
         The receiver gets a value of its own: nothing mutable is shared.
@@ -142,7 +150,7 @@ class _Sending(_Handle, Generic[T]):
         else:
             node.wait(ticket, "chan send", self, timeout)
 
-    def send_nowait(self, value: T) -> None:
+    def send_nowait(self, value: T_contra) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
 
         Raises:
@@ -173,10 +181,16 @@ class _Sending(_Handle, Generic[T]):
         self._after_loans(close_channel, "chan close")
 
 
-class _Receiving(_Handle, Generic[T]):
-    __slots__ = ()
+class RecvChan(_Handle, Generic[T_co]):
+    """The receiving end of a channel. Equal to the channel itself.
 
-    def recv_ok(self, *, timeout: float | None = None) -> tuple[T, bool] | tuple[None, bool]:
+    Every ``Chan`` is one too, as in Go: a function that takes a ``RecvChan[int]`` takes a ``Chan[int]``.
+    """
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "recv"
+
+    def recv_ok(self, *, timeout: float | None = None) -> tuple[T_co, Literal[True]] | tuple[None, Literal[False]]:
         """Go's ``v, ok := <-ch``: ``(value, True)``, or ``(None, False)`` when closed and drained.
 
         Args:
@@ -189,7 +203,7 @@ class _Receiving(_Handle, Generic[T]):
         """
         return self._recv(timeout)
 
-    def _recv(self, timeout: float | None) -> tuple[T, bool] | tuple[None, bool]:
+    def _recv(self, timeout: float | None) -> tuple[Any, Any]:
         core = self._core
         if core is None:
             value, ok = self._ask("recv", [], "chan receive", timeout)
@@ -207,9 +221,9 @@ class _Receiving(_Handle, Generic[T]):
                 value, ok = found
         if type(value) in ATOMS:
             return value, ok
-        return cast("T", thaw(value, last=True)), ok
+        return thaw(value, last=True), ok
 
-    def recv(self, *, timeout: float | None = None) -> T:
+    def recv(self, *, timeout: float | None = None) -> T_co:
         """The next value, in the order in which they were sent; blocks until there is one.
 
         Args:
@@ -224,9 +238,9 @@ class _Receiving(_Handle, Generic[T]):
         value, ok = self._recv(timeout)
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return cast("T", value)
+        return cast("T_co", value)
 
-    def recv_nowait(self) -> T:
+    def recv_nowait(self) -> T_co:
         """The next value if one is there.
 
         Raises:
@@ -248,32 +262,18 @@ class _Receiving(_Handle, Generic[T]):
             value, ok = found
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return cast("T", thaw(value, last=True))
+        return cast("T_co", thaw(value, last=True))
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         """Go's ``for v := range ch``: until closed and drained."""
         while True:
             value, ok = self._recv(None)
             if not ok:
                 return
-            yield cast("T", value)
+            yield cast("T_co", value)
 
 
-class SendChan(_Sending[T]):
-    """The sending end of a channel. Equal to the channel itself."""
-
-    __slots__ = ()
-    KIND: ClassVar[str] = "send"
-
-
-class RecvChan(_Receiving[T]):
-    """The receiving end of a channel. Equal to the channel itself."""
-
-    __slots__ = ()
-    KIND: ClassVar[str] = "recv"
-
-
-class Chan(_Sending[T], _Receiving[T]):
+class Chan(SendChan[T], RecvChan[T]):
     """A channel: a typed conduit between goroutines, wherever they run.
 
     It lives in the process that made it; a handle can be passed to any goroutine and is the same channel there.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast, overload
 
 from dgo.core.goroutine import ENDED, Ending, Outcome
 from dgo.core.goroutine import Goroutine as Record
@@ -34,6 +34,7 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class _Token:
@@ -52,7 +53,7 @@ class _Token:
         self.node.spawner.dropped.append(self.record)  # may run anywhere: only note it
 
 
-class Goroutine(Shared, Generic[T]):
+class Goroutine(Shared, Generic[T_co]):
     """A handle on a goroutine; can itself be passed to other goroutines.
 
     It is accepted by ``concurrent.futures.wait`` and ``as_completed``.
@@ -137,7 +138,7 @@ class Goroutine(Shared, Generic[T]):
             return None, CancelledError(f"goroutine {self.id} ({self._name}) was cancelled")
         return None, thaw_exception(outcome.value)
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: float | None = None) -> T_co:
         """What the function returned; blocks until it has ended.
 
         Raises:
@@ -150,7 +151,7 @@ class Goroutine(Shared, Generic[T]):
         value, error = self._settled(timeout)
         if error is not None:
             raise error
-        return cast("T", value)
+        return cast("T_co", value)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that ended it, or None; blocks until it has ended.
@@ -205,7 +206,7 @@ class Goroutine(Shared, Generic[T]):
             ticket = node.remote.start(self._ref, "cancel", [], *node.host.waker())
         node.wait(ticket, "goroutine", self)
 
-    def add_done_callback(self, fn: Callable[[Goroutine[T]], object]) -> None:
+    def add_done_callback(self, fn: Callable[[Goroutine[T_co]], object]) -> None:
         """Has ``fn(handle)`` called once it has ended (at once if it has); on a thread or goroutine of dgo's."""
         node = self._node
 
@@ -321,7 +322,13 @@ class Go:
     def __init__(self, options: SpawnOptions | None = None) -> None:
         self._options = options
 
-    def __call__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]:
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Goroutine[T]: ...
+    @overload
+    def __call__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]: ...
+    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Goroutine[Any]:
         """Starts ``fn(*args, **kwargs)`` as a goroutine and returns a handle on it at once.
 
         The function's captured variables, the data of ``__main__`` that it reads and the arguments are
@@ -334,7 +341,7 @@ class Go:
         """
         prepared = prepare(fn, args, kwargs, self._options)
         record = prepared.start(None)
-        return cast("Goroutine[T]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
+        return cast("Goroutine[Any]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
 
     def options(
         self,
