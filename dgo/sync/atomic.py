@@ -14,6 +14,7 @@ from dgo.wire.snapshot import freeze, thaw
 __all__ = ["Atomic"]
 
 T = TypeVar("T")
+N = TypeVar("N", int, float, complex)
 
 
 class Atomic(SharedObject, Generic[T]):
@@ -65,7 +66,7 @@ class Atomic(SharedObject, Generic[T]):
         with self._node.lock:
             core.value = frozen
 
-    def add(self, n: Any) -> T:
+    def add(self: Atomic[N], n: N) -> N:
         """Adds ``n`` to the value, which is a number; returns the new value.
 
         Raises:

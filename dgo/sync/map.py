@@ -220,7 +220,11 @@ class Map(SharedObject, MutableMapping[K, V]):
                 if there:  # else another goroutine was faster
                     return key, cast("V", value)
 
-    def setdefault(self, key: K, default: Any = None, /) -> Any:
+    @overload
+    def setdefault(self: Map[K, V | None], key: K, default: None = None, /) -> V | None: ...
+    @overload
+    def setdefault(self, key: K, default: V, /) -> V: ...
+    def setdefault(self, key: Any, default: Any = None, /) -> Any:
         """The value of a key; if there is none, stores ``default``."""
         return self.load_or_store(key, default)[0]
 
