@@ -315,7 +315,15 @@ def prepare(
 
 
 class Go:
-    """The type of ``dgo.go``."""
+    """Starts a goroutine: ``dgo.go(fn, *args, **kwargs)`` returns a handle on it at once.
+
+    ``dgo.go.options(...)`` returns a ``go`` with other settings.
+
+    Example:
+        >>> g = dgo.go(pow, 2, 10)
+        >>> g.result()
+        1024
+    """
 
     __slots__ = ("_options",)
 
