@@ -101,6 +101,22 @@ class _Handle(Shared):
                 text += f", {len(core.senders)} senders waiting"
             return text + (", closed)" if core.closed else ")")
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what this process knows of the channel; asks nobody."""
+        from dgo.runtime.html import card  # notebooks only
+
+        facts: dict[str, object] = {"name": self._name, "id": self._id_text, "capacity": self._capacity}
+        core = self._core
+        if core is None:
+            facts["lives"] = "elsewhere"
+        else:
+            with self._node.lock:
+                facts["stored"] = len(core)
+                facts["receivers waiting"] = len(core.receivers)
+                facts["senders waiting"] = len(core.senders)
+                facts["state"] = "closed" if core.closed else "open"
+        return card(type(self).__name__, facts)
+
 
 class SendChan(_Handle, Generic[T_contra]):
     """The sending end of a channel. Equal to the channel itself.

@@ -246,6 +246,29 @@ class Goroutine(Shared, Generic[T_co]):
             state = f", {('submitted', 'placed', 'running', 'ended')[self._core.state]}"
         return f"Goroutine({self.id}, {self._name}{state})"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what this process knows of the goroutine; asks nobody."""
+        from dgo.runtime.html import card  # notebooks only
+
+        facts = {"name": self._name, "id": self.id, "state": self._state_text(), "error": self._error_text()}
+        return card("Goroutine", facts)
+
+    def _state_text(self) -> str:
+        if self._core is None:
+            return "ended" if self._outcome is not None else "spawned elsewhere"
+        outcome: Outcome | None = self._core.outcome
+        if outcome is not None:
+            return ("returned", "raised", "was cancelled", "exited", "lost")[outcome.ending]
+        return ("submitted", "placed", "running", "ended")[self._core.state]
+
+    def _error_text(self) -> str | None:
+        """The exception that ended it, as text: nothing is rebuilt, and it does not count as asked for."""
+        outcome: Outcome | None = self._core.outcome if self._core is not None else None
+        if outcome is None or outcome.ending not in (Ending.RAISED, Ending.LOST):
+            return None
+        _, type_name, message, _ = outcome.value
+        return f"{type_name}: {message}"
+
 
 def _settle_shadow(handle: Goroutine[Any]) -> None:
     if handle._future is not None:
