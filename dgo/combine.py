@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from dgo.channels import Chan
@@ -204,7 +205,7 @@ def map_(
     """Calls ``fn`` with the items of the iterables, each call a goroutine; yields the results.
 
     The input is read lazily: no more than ``limit`` calls are in flight. The first of them is started when the first
-    result is asked for.
+    result is asked for. If waiting for a result is interrupted (Ctrl-C, ``cancel()``), those in flight are cancelled.
 
     Args:
         fn: called with one item of each iterable.
@@ -236,21 +237,51 @@ def map_(
 
 def _in_order(fn: Callable[..., T], calls: Iterator[tuple[Any, ...]], window: int) -> Iterator[T]:
     flying: deque[Goroutine[T]] = deque()
-    for args in calls:
-        flying.append(go(fn, *args))
-        if len(flying) >= window:
-            yield flying.popleft().result()
-    while flying:
-        yield flying.popleft().result()
+    with _Interruptible(flying):
+        for args in calls:
+            flying.append(go(fn, *args))
+            if len(flying) >= window:
+                yield _first(flying)
+        while flying:
+            yield _first(flying)
+
+
+def _first(flying: deque[Goroutine[T]]) -> T:
+    result = flying[0].result()  # while this waits it is in flight
+    flying.popleft()
+    return result
 
 
 def _as_they_end(fn: Callable[..., T], calls: Iterator[tuple[Any, ...]], window: int) -> Iterator[T]:
     ended: Chan[int] = Chan(window)
     flying: dict[int, Goroutine[T]] = {}
-    for number, args in enumerate(calls):
-        flying[number] = go(fn, *args)
-        flying[number].add_done_callback(_Sender(ended, number))
-        if len(flying) >= window:
+    with _Interruptible(flying.values()):
+        for number, args in enumerate(calls):
+            flying[number] = go(fn, *args)
+            flying[number].add_done_callback(_Sender(ended, number))
+            if len(flying) >= window:
+                yield flying.pop(ended.recv()).result()
+        while flying:
             yield flying.pop(ended.recv()).result()
-    while flying:
-        yield flying.pop(ended.recv()).result()
+
+
+class _Interruptible:
+    """The calls in flight of a map: whoever interrupts it (Ctrl-C, a cancel) does not want them any more.
+
+    Not so where the iterator is merely dropped: that may happen in a garbage collection, in the middle of anything.
+    """
+
+    __slots__ = ("_flying",)
+
+    def __init__(self, flying: Iterable[Goroutine[Any]]) -> None:
+        self._flying = flying
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and not isinstance(error, (Exception, GeneratorExit)):
+            for g in list(self._flying):
+                g.cancel()

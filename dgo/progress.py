@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeVar
 
@@ -38,7 +39,9 @@ def shown(items: Iterator[T], progress: bool | str, total: int | None, what: str
     if progress is False or _in_goroutine():
         return items
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is text, which is good enough
+            from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
             f"{what} draws its progress bar by tqdm, which is not installed here: pip install 'dgo-runtime[progress]'"
