@@ -30,7 +30,11 @@ PROGRAM = """
 
 @pytest.mark.parametrize(
     "wait",
-    ["dgo.Chan().recv(timeout=1000)", "dgo.go(time.sleep, 1000).result()", "dgo.sleep(1000)"],
+    [
+        "dgo.sleep(1000)",
+        pytest.param("dgo.Chan().recv(timeout=1000)", marks=pytest.mark.slow),
+        pytest.param("dgo.go(time.sleep, 1000).result()", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_that_woke_nobody_ends_a_blocked_call_all_the_same(driver: Callable[..., Driver], wait: str) -> None:
     running = driver(PROGRAM.replace("WAIT", wait))
