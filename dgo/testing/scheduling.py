@@ -123,7 +123,7 @@ class SimulatedHost(GreenletHost):
         self._ready.left = self._schedule.turns
         self.carriers.tick = False
         self.carriers.pump()
-        return self.carriers.tick
+        return self._ready.left <= 0
 
     def close(self) -> None:
         """Ends what is left of the goroutines. They are not heard any more."""
