@@ -114,7 +114,7 @@ class LocalCluster:
         address = f"memory://node-{index}"
         transport.bind(address)
         choices = random.Random(f"{self.seed} {index}")
-        node = Node(self._new_id(), role, name, transport, host, self.clock, choices, self._wall)
+        node = Node(self._new_id(), role, name, transport, host, self.clock, choices, self.wall)
         host.node = node
         if self._watched:
             node.lock = cast("Any", ExploringLock(host))
@@ -132,7 +132,7 @@ class LocalCluster:
         node.handle(Msg.MEMBERS, _ignore)
         return node
 
-    def _wall(self) -> float:
+    def wall(self) -> float:
         return EPOCH + self.clock.now
 
     def _wait(self, seconds: float) -> None:
@@ -170,6 +170,9 @@ class LocalCluster:
                 outcome.append((fn(*args, **kwargs), None))
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 outcome.append((None, error))
+            if self._events is not None:
+                error = outcome[0][1]
+                self._events.add(driver, None, "ends" if error is None else f"ends: {type(error).__name__}")
 
         driver = self.nodes[0]
         before = current.peek()
@@ -284,7 +287,8 @@ class LocalCluster:
     def _no_end(self) -> str:
         return (
             f"the program has not ended within {self._steps} steps and {self.clock.now:g} virtual seconds (seed "
-            f"{self.seed}): somebody goes round for ever, or it needs more steps (steps=...). Who waits:\n{self._dump()}"
+            f"{self.seed}): somebody goes round for ever, or it needs more steps (steps=...). "
+            f"Who waits:\n{self._dump()}"
         )
 
     @property

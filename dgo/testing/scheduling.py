@@ -31,7 +31,6 @@ from dgo.runtime import current
 from dgo.runtime.carriers import Carrier, Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import GreenletHost
-from dgo.runtime.node import Node
 from dgo.runtime.shared import Shared
 from dgo.sync import Atomic
 from dgo.testing.trace import Trace, named, operation_of
@@ -53,6 +52,7 @@ PUBLIC = frozenset(
     }
 )
 SECOND_STEPS = frozenset({"_do", "_after_loans"})  # of an operation that has tried a short way before
+UNSEEN = frozenset({"status", "census", "count"})  # waits that tell nothing about a program
 LONG_TURN = 1000  # goroutines that run before the others' turn comes, where nothing is explored
 TURN_SECONDS = 1e-3  # that such a turn takes
 
@@ -182,8 +182,8 @@ class SimulatedHost(GreenletHost):
         if current.peek() is not self.node:
             running = current.peek()
             raise MisuseError(
-                f"an object of {self.node.name} was used by a goroutine on {running.name if running else 'no node'}, and "
-                "not passed to it: each process has its own data of modules. Pass it as an argument or in a closure"
+                f"an object of {self.node.name} was used by a goroutine on {running.name if running else 'no node'}, "
+                "and not passed to it: each process has its own data of modules. Pass it as an argument or in a closure"
             )
 
     def _maybe_switch(self, task: Any) -> None:
@@ -204,11 +204,12 @@ class SimulatedHost(GreenletHost):
         if self._closing:
             raise GreenletExit
         trace = self._schedule.trace
-        if trace is None or ticket.state == DONE:
+        kind = self.node.waits[ticket].kind
+        if trace is None or ticket.state == DONE or kind in UNSEEN:
             super().park(ticket, timeout)
             return
         task = getattr(getcurrent(), "task", None)
-        trace.add(self.node, task, f"waits: {self.node.waits[ticket].kind}")
+        trace.add(self.node, task, f"waits: {kind}")
         super().park(ticket, timeout)
         trace.add(self.node, task, "goes on" if ticket.error is None else f"goes on: {type(ticket.error).__name__}")
 
