@@ -171,8 +171,8 @@ class LocalCluster:
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 outcome.append((None, error))
             if self._events is not None:
-                error = outcome[0][1]
-                self._events.add(driver, None, "ends" if error is None else f"ends: {type(error).__name__}")
+                failure = outcome[0][1]
+                self._events.add(driver, None, "ends" if failure is None else f"ends: {type(failure).__name__}")
 
         driver = self.nodes[0]
         before = current.peek()
@@ -248,18 +248,25 @@ class LocalCluster:
             if jump > LONG_JUMP:
                 for links in (self.coordinator.links, *(node.links for node in self.nodes)):
                     links.excuse(jump)
-        self._due()
-        return True
-
-    def _due(self) -> None:
-        """Messages arrive and timers ring whose time has come."""
         self._network.deliver_due()
         for node in self.nodes:
             if node.id not in self.dead:
-                with node.lock:
-                    for action in node.timers.due(self.clock.now):
-                        action()
-                    node.flush()
+                self._ring(node)
+        return True
+
+    def _due(self) -> None:
+        """Messages arrive, and timers ring, whose time has come while somebody ran."""
+        self._network.deliver_due()
+        for node in self.nodes:
+            deadline = node.timers.next_deadline()
+            if deadline is not None and deadline <= self.clock.now and node.id not in self.dead:
+                self._ring(node)
+
+    def _ring(self, node: Node) -> None:
+        with node.lock:
+            for action in node.timers.due(self.clock.now):
+                action()
+            node.flush()
 
     def _housekeeping(self) -> None:
         self.clock.now += HOUSEKEEPING_SECONDS

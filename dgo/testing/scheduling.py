@@ -75,7 +75,7 @@ class Schedule:
         self.turns = LONG_TURN
         if explore:
             self.random = random.Random(f"schedule {seed}")
-            self.often = self.random.choice((0.05, 0.15, 0.4))
+            self.often = self.random.choice((0.05, 0.2, 0.5))
             self.pace = self.random.choice((1e-6, 2e-5, 2e-4))
             self.turns = 1
 
