@@ -51,7 +51,6 @@ PUBLIC = frozenset(
         *(f"dgo.sync.{name}" for name in ("singleflight", "waitgroup")),
     }
 )
-SECOND_STEPS = frozenset({"_do", "_after_loans"})  # of an operation that has tried a short way before
 UNSEEN = frozenset({"status", "census", "count"})  # waits that tell nothing about a program
 LONG_TURN = 1000  # goroutines that run before the others' turn comes, where nothing is explored
 TURN_SECONDS = 1e-3  # that such a turn takes
@@ -153,30 +152,35 @@ class SimulatedHost(GreenletHost):
         if entering:
             self._check()
             if trace is not None:
-                self._note(trace, task, frame)
+                self._note(trace, me, frame)
         self._maybe_switch(task)
 
-    def visit(self, handle: Shared, name: str) -> None:
-        """A goroutine is about to read ``handle`` without the lock."""
+    def visit(self, handle: Shared, name: str | None) -> None:
+        """A goroutine is about to read ``handle`` without the lock, or has read it (no name)."""
         me = getcurrent()
         if type(me) is not Carrier or self._closing or me.task is None:
             return
-        if self._schedule.trace is not None:
+        if name is not None and self._schedule.trace is not None:
             self._schedule.trace.add(self.node, me.task, named(handle, name, self.node))
         self._maybe_switch(me.task)
 
-    def _note(self, trace: Trace, task: Any, frame: FrameType) -> None:
+    def _note(self, trace: Trace, me: Any, frame: FrameType) -> None:
+        """A line for the operation, unless it is one that has taken the lock before: then it has only got further.
+
+        (By the places in the code, not by the frames: addresses are not the same in every run.)
+        """
         outer = frame
+        where = [frame.f_lasti]
         while (back := outer.f_back) is not None and back.f_globals.get("__name__") in PUBLIC:
             outer = back
-        operation = operation_of(outer, self.node)
-        first = frame.f_code.co_name not in SECOND_STEPS
-        if not first and self._last == (task, operation):
+            where.append(outer.f_lasti)
+        where.reverse()
+        call = (outer.f_code, None if back is None else back.f_lasti)
+        last_call, last_where = getattr(me, "noted", (None, where))
+        me.noted = (call, where)
+        if call == last_call and where > last_where:
             return
-        self._last = (task, operation) if first else None
-        trace.add(self.node, task, operation)
-
-    _last: tuple[Any, str] | None = None
+        trace.add(self.node, me.task, operation_of(outer, self.node))
 
     def _check(self) -> None:
         if current.peek() is not self.node:
@@ -252,9 +256,12 @@ class ExploringLock:
 def _visiting(read: Callable[..., Any], name: str) -> Callable[..., Any]:
     def visit(handle: Any) -> Any:
         node = current.peek()
-        if node is not None and handle._core is not None and isinstance(node.host, SimulatedHost):
-            node.host.visit(handle, name)
-        return read(handle)
+        if node is None or handle._core is None or not isinstance(node.host, SimulatedHost):
+            return read(handle)
+        node.host.visit(handle, name)
+        value = read(handle)
+        node.host.visit(handle, None)
+        return value
 
     return visit
 
