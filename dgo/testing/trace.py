@@ -44,7 +44,7 @@ class Trace:
 
 
 def _line(moment: float, node: str, who: Any, what: str) -> str:
-    name = "main" if who is None else f"{object_name(who[0], who[1])} {who[2]}"
+    name = "main" if who is None else f"{object_name(who[0], who[1])} {who[2].rpartition('.')[2]}"
     return f"{moment * 1000:10.3f} ms  {node:9} {name:24} {what}"
 
 
