@@ -34,6 +34,7 @@ KINDS: dict[str, type] = {
     "group": dgo.ErrGroup,
     "flights": dgo.SingleFlight,
     "sem": dgo.Semaphore,
+    "executor": dgo.Executor,
 }
 #: Names for anything.
 ANYTHING = (
