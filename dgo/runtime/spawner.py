@@ -282,7 +282,9 @@ class Spawner:
 
     def lost(self, node: int, cause: str) -> None:
         """A worker died: what it had has perhaps run, and ends as lost unless it may run again."""
-        for goroutine in [g for g in self.ledger.values() if g.where == node]:
+        # Of a driver that is gone the coordinator has forgotten those that no worker had.
+        gone = [g for g in self.ledger.values() if g.where == node or (g.job == node and g.where is None)]
+        for goroutine in gone:
             if isinstance(goroutine, Limited) and self._again(goroutine, cause):
                 continue
             error = WorkerLost(loss_text(self._node.id, goroutine, cause))
