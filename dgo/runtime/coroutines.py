@@ -39,7 +39,7 @@ from dgo.runtime.wrapped import WrappedSelector
 if TYPE_CHECKING:
     from dgo.runtime.greenlets import GreenletHost
 
-__all__ = ["Coroutines"]
+__all__ = ["Coroutines", "TurnsSelector"]
 
 log = logging.getLogger("dgo.coroutines")
 
@@ -78,8 +78,8 @@ class _Turns(Action):
             )
 
 
-class _Selector(WrappedSelector):
-    """What the loop calls between two turns."""
+class TurnsSelector(WrappedSelector):
+    """What a loop calls between two turns: ``between`` lets others run, and says whether to poll the descriptors."""
 
     def __init__(self, inner: selectors.BaseSelector, between: Callable[[float | None], bool]) -> None:
         super().__init__(inner)
@@ -122,7 +122,7 @@ class Coroutines:
         self.resting = False
         self._closed = False
         self._input = False  # a descriptor is ready, if those are watched
-        self._selector = _Selector(host.selector(), self._between)
+        self._selector = TurnsSelector(host.selector(), self._between)
         self.loop = _Loop(self, self._selector)
         self._watched = host.watch(self._selector.fileno(), self._on_input)
         self.loop.set_task_factory(self._make_child)

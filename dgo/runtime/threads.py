@@ -172,6 +172,9 @@ class ThreadHost:
         """The thread that runs it."""
         return 1 if loop is not None and loop.is_running() else 0
 
+    def loops_run(self) -> None:
+        """Each has a thread for itself."""
+
     def yield_(self) -> None:
         """Lets another thread run."""
         time.sleep(0)

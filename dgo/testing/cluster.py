@@ -26,6 +26,7 @@ from dgo.runtime import current
 from dgo.runtime.execution import Execution
 from dgo.runtime.joining import facts_of_this_process, join
 from dgo.runtime.node import Node
+from dgo.testing.loops import simulated_loops
 from dgo.testing.scheduling import ExploringLock, Schedule, SimulatedHost, lock_free
 from dgo.testing.trace import Trace
 from dgo.transport.memory import MemoryNetwork, MemoryTransport, VirtualClock
@@ -199,7 +200,7 @@ class LocalCluster:
         quiet = 0
         ran = self._ran
         steps = 0
-        with self._steady():
+        with self._steady(), simulated_loops():
             try:
                 while not outcome:
                     steps += 1
