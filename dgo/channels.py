@@ -25,7 +25,7 @@ T = TypeVar("T")
 def _suspend(node: Node) -> Suspended:
     """Replaces itself at its first call: asyncio takes its time to import."""
     global _suspend
-    from dgo.runtime.awaiting import suspend as _suspend  # type: ignore[assignment] # see above
+    from dgo.runtime.awaiting import suspend as _suspend
 
     return _suspend(node)
 

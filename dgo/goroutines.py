@@ -153,7 +153,7 @@ class Goroutine(Shared, Generic[T]):
         return cast("T", value)
 
     def __await__(self) -> Generator[Any, None, T]:
-        """``await handle``: as ``result()``, in a coroutine; a cancellation of the ``await`` leaves the goroutine alone."""
+        """As ``result()``, for coroutines. If the ``await`` is cancelled the goroutine goes on."""
         return self._aresult().__await__()
 
     async def _aresult(self) -> T:

@@ -155,7 +155,7 @@ class Suspended:
     # ---- the coroutine's side: an iterator, as ``__await__`` has to return ---------------------------
 
     def __await__(self) -> Generator[Any, None, tuple[Any, bool]]:
-        return self  # type: ignore[return-value] # it has what is used of a generator
+        return self  # it has what is used of a generator
 
     def __iter__(self) -> Suspended:
         return self
@@ -305,8 +305,8 @@ def suspend(node: Node) -> Suspended:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         raise MisuseError(
-            "await on dgo's objects needs asyncio: no asyncio loop runs here. Use asyncio.run(main()), or the form that "
-            "blocks"
+            "await on dgo's objects needs asyncio, and no asyncio loop runs here: use asyncio.run(main()), or the form "
+            "that blocks"
         ) from None
     wakes = node.loops.get(loop)
     if wakes is None:

@@ -33,9 +33,9 @@ MAX_IDLE = 256  # carriers kept for reuse
 
 
 class Runnable(Protocol):
-    """What the run queue holds."""
+    """What the run queue holds: ``carrier`` is None before it starts."""
 
-    carrier: Carrier | None
+    carrier: Any
 
 
 class Carrier(greenlet):  # type: ignore[misc] # greenlet ships no annotations

@@ -20,11 +20,12 @@ import asyncio
 import contextvars
 import logging
 import selectors
+import weakref
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.ticket import DONE, Ticket
+from dgo.core.ticket import Ticket
 from dgo.errors import MisuseError
 from dgo.runtime.awaiting import GOROUTINE, OWN_DESCRIPTORS
 from dgo.runtime.execution import Task
@@ -97,7 +98,9 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._coroutines.host.node.clock()
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon_threadsafe(  # type: ignore[override] # typeshed's is generic in the arguments
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
         handle = self.call_soon(callback, *args, context=context)
         self._coroutines.wake()
         return handle
@@ -119,6 +122,8 @@ class Coroutines:
         self._selector = _Selector(host.selector(), self._between)
         self.loop = _Loop(self, self._selector)
         self._watched = host.watch(self._selector.fileno(), self._on_input)
+        self.loop.set_task_factory(self._make_child)
+        self._children: dict[Task, weakref.WeakSet[asyncio.Task[Any]]] = {}
         self._turns = _Turns(self.turns, host)
         self._park = outside(host.carriers.park)
         host.loops_run()
@@ -132,7 +137,7 @@ class Coroutines:
         context.run(GOROUTINE.set, task)
         execution = self.host.node.execution
         assert execution is not None
-        asyncio_task = self.loop.create_task(coroutine, name=task.name, context=context)
+        asyncio_task = asyncio.Task(coroutine, loop=self.loop, name=task.name, context=context)
         self.running += 1
         asyncio_task.add_done_callback(partial(self._ended, task))
         with self.host.node.lock:
@@ -141,9 +146,23 @@ class Coroutines:
 
     def _ended(self, task: Task, asyncio_task: asyncio.Task[Any]) -> None:
         self.running -= 1
+        for child in self._children.pop(task, ()):
+            child.cancel()
         execution = self.host.node.execution
         assert execution is not None
         execution.conclude(task, None if asyncio_task.cancelled() else asyncio_task.result)
+
+    def _make_child(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        """asyncio's tasks that a goroutine makes end with it, as those of ``asyncio.run()`` do."""
+        child = asyncio.Task(coroutine, loop=loop, **options)
+        goroutine = GOROUTINE.get(None)
+        if goroutine is not None and self._lives(goroutine):
+            self._children.setdefault(goroutine, weakref.WeakSet()).add(child)
+        return child
+
+    def _lives(self, goroutine: Task) -> bool:
+        execution = self.host.node.execution
+        return execution is not None and (goroutine.spawner, goroutine.number) in execution.live
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Starts a coroutine that is no goroutine."""
@@ -158,9 +177,10 @@ class Coroutines:
         while True:
             try:
                 self.loop.run_forever()
-            except BaseException as error:  # noqa: BLE001 - asyncio lets these two out; the goroutine has ended with it
-                if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-                    log.exception("an error in the loop of the coroutines; it goes on")
+            except (KeyboardInterrupt, SystemExit):
+                pass  # asyncio lets these two out; the goroutine that raised it has ended with it
+            except Exception:
+                log.exception("an error in the loop of the coroutines; it goes on")
 
     def wake(self) -> None:
         """Something is ready for the loop. Any thread."""

@@ -123,10 +123,11 @@ class LocalCluster:
     # ---- running ---------------------------------------------------------------------------------
 
     def run(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs ``fn`` as the driver's main program; returns its result or raises its exception. It may be ``async def``.
+        """Runs ``fn``, which may be ``async def``, as the driver's main program; returns its result.
 
         Raises:
             Deadlock: everything sleeps for ever; the message lists who waits for what.
+            BaseException: what ``fn`` raised.
         """
         outcome: list[tuple[Any, BaseException | None]] = []
 

@@ -10,7 +10,7 @@ import pytest
 
 import dgo
 import dgo.testing
-from dgo_worker.preemption import NO, RAISE, SWITCH, verdict
+from dgo_worker.preemption import NO, RAISE, RAISE_IN_ASYNCIO, SWITCH, verdict
 
 LIMIT = 30
 USER, OTHER_USER = "/home/somebody/program.py", "<string>"
@@ -54,7 +54,10 @@ def stack_of(files):
         pytest.param([USER, "<frozen importlib._bootstrap>", OTHER_USER], NO, id="a module being imported"),
         pytest.param([USER, of_stdlib("importlib/__init__.py")], NO, id="import_module"),
         pytest.param([USER, of_stdlib("logging/__init__.py"), USER], NO, id="a log handler"),
-        pytest.param([USER, of_stdlib("asyncio/events.py"), USER], NO, id="a coroutine"),
+        pytest.param([USER, of_stdlib("asyncio/events.py"), USER], RAISE_IN_ASYNCIO, id="a coroutine"),
+        pytest.param([USER, of_stdlib("asyncio/events.py"), USER, LIBRARY], RAISE_IN_ASYNCIO, id="what it has called"),
+        pytest.param([USER, of_stdlib("asyncio/events.py"), USER, PUBLIC], SWITCH, id="dgo called by a coroutine"),
+        pytest.param([USER, of_stdlib("asyncio/events.py"), of_stdlib("asyncio/queues.py")], NO, id="asyncio itself"),
         pytest.param([USER, of_stdlib("threading.py")], NO, id="thread synchronisation"),
         pytest.param([USER, of_stdlib("weakref.py"), USER], NO, id="a finalizer"),
         pytest.param([USER, beside(gevent, "hub.py"), USER], NO, id="gevent"),

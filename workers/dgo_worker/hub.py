@@ -208,7 +208,7 @@ class HubHost(GreenletHost):
         found = False
         for task in list(execution.stopping):
             carrier = task.carrier
-            if task.ticket is not None or carrier is None or not preemption.may_throw(carrier.gr_frame):
+            if task.ticket is not None or type(carrier) is not Carrier or not preemption.may_throw(carrier.gr_frame):
                 continue
             with self.node.lock:
                 error = execution.take(task)
@@ -303,7 +303,7 @@ class HubHost(GreenletHost):
     def coroutines(self) -> Coroutines:
         """The loop of this process's coroutines; those that compute are switched out, and the loop with them."""
         if self._coroutines is None:
-            preemption.begins_at(super().coroutines.turns.__func__.__code__)
+            preemption.begins_at(type(super().coroutines).turns.__code__)
         return super().coroutines
 
     def loops_run(self) -> None:
