@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-e2e lint bench clean
+.PHONY: demo test test-all test-e2e lint docs docs-serve bench clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,15 @@ lint: $(VENV)/.ready   ## ruff (format and rules), mypy strict, the layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The theme's maker announces another product at each build; the variable spares us that.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.ready   ## the documentation, into build/site
+	$(BIN)/mkdocs build --strict
+
+docs-serve: export NO_MKDOCS_2_WARNING = 1
+docs-serve: $(VENV)/.ready   ## the documentation on a port of the loopback, built anew at each change
+	$(BIN)/mkdocs serve --strict
 
 bench: $(VENV)/.ready   ## the figures of benchmarks/
 	$(BIN)/python -m benchmarks

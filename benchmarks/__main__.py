@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE))  # the scripts find their helper in the same way w
 
 from _bench import Figure, add_options, figure_from, options_of, table  # noqa: E402  (needs the path above)
 
-SCRIPTS = ("spawn", "stream", "pingpong_bench", "local", "start", "parked")
+SCRIPTS = ("spawn", "executor", "stream", "pingpong_bench", "local", "start", "parked")
 SCRIPT_TIMEOUT_SECONDS = 540
 
 READING = """\

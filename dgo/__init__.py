@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dgo.driver import is_initialized as is_initialized
     from dgo.driver import shutdown as shutdown
     from dgo.errors import AuthError as AuthError
+    from dgo.errors import BrokenExecutor as BrokenExecutor
     from dgo.errors import Cancelled as Cancelled
     from dgo.errors import CancelledError as CancelledError
     from dgo.errors import ChannelClosed as ChannelClosed
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from dgo.errors import Timeout as Timeout
     from dgo.errors import WorkerLost as WorkerLost
     from dgo.errors import WouldBlock as WouldBlock
+    from dgo.executor import Executor as Executor
     from dgo.goroutines import Goroutine as Goroutine
     from dgo.goroutines import current_goroutine as current
     from dgo.goroutines import go as go
@@ -92,6 +94,7 @@ __all__ = [
     "DEFAULT",
     "Atomic",
     "AuthError",
+    "BrokenExecutor",
     "Cancelled",
     "CancelledError",
     "Chan",
@@ -106,6 +109,7 @@ __all__ = [
     "Deadlock",
     "DgoError",
     "ErrGroup",
+    "Executor",
     "Goroutine",
     "LockLost",
     "Map",
@@ -193,6 +197,7 @@ _HOMES = {
     ),
     "dgo.errors": (
         "AuthError",
+        "BrokenExecutor",
         "Cancelled",
         "CancelledError",
         "ChannelClosed",
@@ -210,6 +215,7 @@ _HOMES = {
         "WorkerLost",
         "WouldBlock",
     ),
+    "dgo.executor": ("Executor",),
     "dgo.goroutines": (
         "Goroutine",
         "current",

@@ -16,6 +16,8 @@
             ├── ContextCancelled     a context was cancelled
             ├── WorkerLost           the world: the process that ran the goroutine died
             ├── LockLost             the world: the holder of the lock died
+            ├── BrokenExecutor       you: the initializer of an Executor raised
+            │                                               (also concurrent.futures.BrokenExecutor)
             ├── MisuseError          you: an operation that makes no sense here  (also RuntimeError)
             ├── Deadlock             you: everything sleeps for ever
             ├── SerializationError   you: something that cannot travel           (also TypeError)
@@ -32,6 +34,7 @@ import concurrent.futures
 
 __all__ = [
     "AuthError",
+    "BrokenExecutor",
     "Cancelled",
     "CancelledError",
     "ChannelClosed",
@@ -93,6 +96,10 @@ class WorkerLost(DgoError):
 
 class LockLost(DgoError):
     """The holder of the lock died; the lock is free and what it protects may be half-changed."""
+
+
+class BrokenExecutor(DgoError, concurrent.futures.BrokenExecutor):
+    """The initializer of an ``Executor`` raised; the message names the cause."""
 
 
 class MisuseError(DgoError, RuntimeError):

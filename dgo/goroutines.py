@@ -16,8 +16,8 @@ from dgo.ids import object_name
 from dgo.runtime import current
 from dgo.runtime.execution import GoroutineExit
 from dgo.runtime.node import Node
+from dgo.runtime.options import SpawnOptions
 from dgo.runtime.shared import KINDS, Ref, Shared
-from dgo.runtime.spawner import SpawnOptions
 from dgo.wire.snapshot import Call, snapshot_call, thaw, thaw_exception
 
 __all__ = [
@@ -123,19 +123,13 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", *node.host.waker())
             outcome = node.wait(ticket, "goroutine", self, timeout)
             if self._outcome is None:
-                self._outcome = self._thaw(outcome)
+                self._outcome = thaw_outcome(outcome, self._who)
         if self._core is not None and not self._core.asked:
             self._core.asked = True
         return self._outcome
 
-    def _thaw(self, outcome: Outcome) -> tuple[Any, BaseException | None]:
-        if outcome.ending == Ending.RETURNED:
-            return thaw(outcome.value), None
-        if outcome.ending == Ending.EXITED:
-            return None, None
-        if outcome.ending == Ending.CANCELLED:
-            return None, CancelledError(f"goroutine {self.id} ({self._name}) was cancelled")
-        return None, thaw_exception(outcome.value)
+    def _who(self) -> str:
+        return f"goroutine {self.id} ({self._name})"
 
     def result(self, timeout: float | None = None) -> T:
         """What the function returned; blocks until it has ended.
@@ -143,6 +137,7 @@ class Goroutine(Shared, Generic[T]):
         Raises:
             Timeout: ``timeout`` seconds were not enough.
             CancelledError: it was cancelled.
+            DeadlineExceeded: the ``timeout`` of ``go.options`` ran out, and it was cancelled therefore.
             WorkerLost: the process that ran it died; the message names the cause.
             SerializationError: its result cannot travel, or cannot be rebuilt here.
             BaseException: the goroutine's own exception, of the same type, with the remote traceback as its cause.
@@ -166,7 +161,7 @@ class Goroutine(Shared, Generic[T]):
                 ticket = self._start("outcome", suspended.wake, suspended)
             outcome, _ = await suspended.on(ticket, "goroutine", self)
             if self._outcome is None:
-                self._outcome = self._thaw(outcome)
+                self._outcome = thaw_outcome(outcome, self._who)
         return self.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -291,6 +286,26 @@ class _Shadow(concurrent.futures.Future[Any]):
 KINDS[Goroutine.KIND] = Goroutine
 
 
+def thaw_outcome(outcome: Outcome, who: Callable[[], str], *, last: bool = False) -> tuple[Any, BaseException | None]:
+    """What a goroutine returned, or the exception with which it ended.
+
+    Args:
+        outcome: how it ended.
+        who: names the goroutine for people.
+        last: the outcome is not asked for again: large buffers need not be copied.
+
+    Raises:
+        SerializationError: its result cannot be rebuilt here.
+    """
+    if outcome.ending == Ending.RETURNED:
+        return thaw(outcome.value, last=last), None
+    if outcome.ending == Ending.EXITED:
+        return None, None
+    if outcome.ending == Ending.CANCELLED:
+        return None, CancelledError(f"{who()} was cancelled")
+    return None, thaw_exception(outcome.value)
+
+
 class Prepared:
     """A snapshotted call, not yet started. ``job``: whose program it belongs to."""
 
@@ -311,15 +326,24 @@ class Prepared:
             asked: somebody (``on_end``) will look at how it ended: an exception is not reported as a panic.
         """
         node = self.node
+        since: float | None = None
         while True:
             with node.lock:
                 node.check_open()
                 full = node.spawner.full()
                 if full is None:
-                    record = node.spawner.spawn(self.call, self.options, on_end, self.job)
-                    record.asked = asked
-                    return record
+                    return self.start_now(on_end, asked, since)
+            if since is None:
+                since = node.clock()
             node.wait(full, "spawn window", None)
+
+    def start_now(
+        self, on_end: Callable[[Record], object] | None, asked: bool = False, since: float | None = None
+    ) -> Record:
+        """As ``start``, but never blocks: the caller has seen to it that there is room. Under the node's lock."""
+        record = self.node.spawner.spawn(self.call, self.options, on_end, self.job, since)
+        record.asked = asked
+        return record
 
 
 def prepare(
@@ -357,22 +381,38 @@ class Go:
         self,
         *,
         name: str | None = None,
+        retries: int = 0,
+        timeout: float | None = None,
         resources: dict[str, float] | None = None,
         labels: dict[str, str] | None = None,
         spread: bool = False,
     ) -> Go:
-        """A ``go`` with these settings.
+        """A ``go`` with these settings, and the defaults for all others.
+
+        **retries.** A goroutine whose worker is lost may have run, in part or to its end: only you know whether it
+        may be run again. With ``retries`` it is, from the start, with the same arguments and under the same id, on
+        another worker. Its handles and groups see one end. It is not run again once it has been cancelled or its
+        time has run out; an exception of the function is its end, and is no reason to run it again. Its spawner does
+        all this: if the process dies in which ``go`` was called, the goroutine is not run again.
+
+        **timeout.** When the time has run out, the goroutine is cancelled as by ``cancel()``. If it ends by that,
+        ``result()`` raises ``DeadlineExceeded``, everywhere; if it catches ``Cancelled`` and returns or raises
+        something else, that is how it has ended. One that was cancelled before then is cancelled.
 
         Args:
             name: shown instead of the function's name.
+            retries: how often it is run again if its worker is lost.
+            timeout: seconds that it may take, from the call of ``go`` and over all its runs, waiting to be placed
+                included; None: any time.
             resources: amounts that its worker must have free, and that are reserved while it lives.
             labels: its worker must have them all.
             spread: placed by the coordinator even when spawned on a worker, in turn over the least loaded.
+
+        Raises:
+            TypeError: you: a value has the wrong type.
+            ValueError: you: ``retries`` or a resource is negative, ``timeout`` is not positive, or a number is none.
         """
-        for what, value in (("resources", resources), ("labels", labels)):
-            if value is not None and not isinstance(value, dict):
-                raise TypeError(f"go.options({what}=...) takes a dict, not {value!r:.80}")
-        return Go(SpawnOptions(name, resources, labels, bool(spread)))
+        return Go(SpawnOptions(name, resources, labels, spread, retries, timeout))
 
 
 go = Go()

@@ -4,18 +4,27 @@
 
     SUBMITTED ──place──> PLACED ──start──> STARTED
         ▲                  │                  │
-        └────give_back─────┘                  │
-    any of them ──end──> ENDED  (returned, raised, cancelled, exited, lost)
+        ├────give_back─────┤                  │
+        └──────retry───────┴──────retry───────┘
+    any of them ──end──> ENDED  (returned, raised, cancelled, exited, lost, expired)
 
 A goroutine is SUBMITTED while it waits in its spawner or at the coordinator, PLACED once it was sent to a
 worker, STARTED when that worker said so. When a worker dies, the goroutines PLACED or STARTED there have
-perhaps run and end as lost; those SUBMITTED have certainly not started and run elsewhere.
+perhaps run and end as lost, unless they may be run again; those SUBMITTED have certainly not started and run
+elsewhere.
 
 ``cancel`` ends nothing by itself: it is counted, and passed on to whoever has the goroutine. That is the news
 of the moment, which may be old: so who moves it asks ``cancels`` and passes it on again.
 
+What ``go.options`` promises beyond that is for a :class:`Limited` goroutine only. ``retry`` takes it back from a
+worker that is lost, as long as there are retries left and nobody wants it to end. ``expire`` says that its time
+has run out: it is cancelled, and if that is how it ends, it has expired. One that was cancelled before its time
+ran out is left to it: its clean-up is not cancelled a second time.
+
 Invariants: a goroutine ends exactly once; ``where`` is set exactly while it is PLACED or STARTED; nobody
-waits for one that has ended; ``cancels`` does not change after the end.
+waits for one that has ended; ``cancels`` does not change after the end. Of a Limited one: it was run again
+``runs - 1`` times, and may be ``retries`` times more; it has a ``verdict`` only if it was cancelled; its
+``disarm`` is called once, at its end.
 """
 
 from __future__ import annotations
@@ -27,7 +36,7 @@ from typing import Any
 
 from dgo.core.ticket import Queue, Ticket
 
-__all__ = ["ENDED", "PLACED", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Outcome"]
+__all__ = ["ENDED", "PLACED", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Limited", "Outcome"]
 
 SUBMITTED, PLACED, STARTED, ENDED = range(4)
 STATE_NAMES = ("submitted", "placed", "started", "ended")
@@ -41,6 +50,7 @@ class Ending(IntEnum):
     CANCELLED = 2
     EXITED = 3
     LOST = 4
+    EXPIRED = 5
 
 
 class Outcome:
@@ -161,3 +171,71 @@ class Goroutine:
         assert (self.where is not None) == (self.state in (PLACED, STARTED))
         assert (self.outcome is not None) == (self.state == ENDED)
         assert self.state != ENDED or not self.waiters
+
+
+class Limited(Goroutine):
+    """A goroutine that may be run again, or has a deadline.
+
+    Attributes:
+        retries: how often it may still be run again.
+        runs: how often it was submitted.
+        again: what its spawner needs to submit it once more (opaque).
+        verdict: how it has ended if it ends as cancelled: its time ran out.
+        disarm: called at its end: nobody need watch the clock any longer.
+    """
+
+    __slots__ = ("again", "disarm", "retries", "runs", "verdict")
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        held: Any = None,
+        job: int = 0,
+        on_end: Callable[[Goroutine], object] | None = None,
+        on_cancel: Callable[[Goroutine], object] | None = None,
+        retries: int = 0,
+        again: Any = None,
+    ) -> None:
+        super().__init__(number, name, held, job, on_end, on_cancel)
+        self.retries = retries
+        self.runs = 1
+        self.again = again
+        self.verdict: Outcome | None = None
+        self.disarm: Callable[[], object] | None = None
+
+    def retry(self) -> bool:
+        """Its worker is lost; returns whether it is SUBMITTED once more. False: that is its end."""
+        if self.state not in (PLACED, STARTED) or not self.retries or self.cancels:
+            return False
+        self.retries -= 1
+        self.runs += 1
+        self.state = SUBMITTED
+        self.where = None
+        return True
+
+    def expire(self, verdict: Outcome) -> bool:
+        """Its time has run out; returns False, and changes nothing, if it has ended or was cancelled before."""
+        if self.state == ENDED or self.cancels:
+            return False
+        self.verdict = verdict
+        return self.cancel()
+
+    def end(self, outcome: Outcome) -> bool:
+        """It has ended: as expired, if that is why it was cancelled."""
+        if self.state == ENDED:
+            return False
+        disarm, self.disarm = self.disarm, None
+        if disarm is not None:
+            disarm()
+        if outcome.ending == Ending.CANCELLED and self.verdict is not None:
+            outcome = self.verdict
+        return super().end(outcome)
+
+    def check(self) -> None:
+        """Asserts the invariants at the head of this module."""
+        super().check()
+        assert self.retries >= 0
+        assert self.runs >= 1
+        assert self.verdict is None or self.cancels
+        assert self.state != ENDED or self.disarm is None

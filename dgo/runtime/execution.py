@@ -70,7 +70,7 @@ class Task:
         record: the spawner's record, if that is this process.
         carrier: the greenlet that runs it, once started; of a coroutine a ``Running``.
         line: what it has written of an unfinished line, for each stream.
-        resources: what placement reserved for it.
+        options: what the coordinator has to know to place it; None if it may run anywhere.
         holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
         arrived: its handles are registered (only then is it queued).
         ticket: what it waits on, or ``IN_QUEUE``; None if it computes, or waits outside dgo.
@@ -89,7 +89,7 @@ class Task:
         "name",
         "number",
         "record",
-        "resources",
+        "options",
         "shielded",
         "spawner",
         "ticket",
@@ -105,7 +105,7 @@ class Task:
         self.call = call
         self.record = record
         self.carrier: Carrier | Running | None = None
-        self.resources: dict[str, float] | None = None
+        self.options: dict[str, Any] | None = None
         self.line: dict[int, str] | None = None
         self.holding: dict[Any, int] | None = None
         self.arrived = True
@@ -168,8 +168,7 @@ class Execution:
                 raise ProtocolError(f"not a goroutine: {error}") from error
             call = Call(name, key, None, None, None, None, tuple(codes))
             task = Task(spawner, number, job, name, call)
-            if options:
-                task.resources = options.get("resources")
+            task.options = options
             self.live[spawner, number] = task
             if wire is None:
                 call.args = tuple(scalars)
@@ -207,9 +206,8 @@ class Execution:
                 payload = call.payload
                 if payload is not None:
                     payload = node.values.write(payload, 0, route_peer=node.coordinator, pinned=False)
-                options = {"resources": task.resources} if task.resources else None
                 scalars = None if payload is not None else call.args
-                item = [task.number, task.name, call.key, scalars, payload, list(call.codes), options]
+                item = [task.number, task.name, call.key, scalars, payload, list(call.codes), task.options]
                 groups.setdefault((task.spawner, task.job), []).append(item)
         for (spawner, job), items in groups.items():
             node.links.post(node.coordinator, [Msg.GIVEN, spawner, job, items])
@@ -480,13 +478,13 @@ class Execution:
             self.stopping.discard(task)
         if self.before_end is not None:
             self.before_end(task)
-        if task.resources:
+        if task.options:
             self._free(task)
         node = self._node
         if task.holding:
             abandon_all(node, task)
         if task.record is not None:
-            node.spawner.end(task.number, outcome)
+            node.spawner.end(task.number, outcome, here=True)
             return
         ended = self._ended.setdefault(task.spawner, [])
         try:
@@ -500,7 +498,7 @@ class Execution:
 
     def _free(self, task: Task) -> None:
         """The coordinator need not reserve its resources here any longer."""
-        for name, amount in (task.resources or {}).items():
+        for name, amount in ((task.options or {}).get("resources") or {}).items():
             self._freed[name] = self._freed.get(name, 0.0) + amount
 
     # ---- reports ---------------------------------------------------------------------------------

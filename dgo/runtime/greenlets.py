@@ -130,7 +130,7 @@ class GreenletHost:
         """What is queued is flushed when the run queue is empty: nothing to do."""
 
     def flush(self) -> None:
-        """As ``soon``."""
+        """As with ``soon``: the goroutine that waits next lets the run queue come to its end."""
 
     def later(self, action: Callable[[], object]) -> None:
         """Runs ``action`` on a carrier."""

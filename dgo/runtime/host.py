@@ -27,7 +27,7 @@ class Host(Protocol):
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
 
     def flush(self) -> None:
-        """Sends what is queued, now or (where many may follow) very soon. Without the lock."""
+        """Has it flushed now, if nothing else will before whoever queued it waits. Without the lock."""
 
     def timer_set(self) -> None:
         """A timer was set that is due before all others: whoever polls must not sleep longer. Under the lock."""

@@ -409,6 +409,11 @@ class Links:
         link = self._links.get(self.coordinator) if self.coordinator is not None else None
         return 0.0 if link is None else self._clock() - link.heard_at
 
+    def slept(self, seconds: float) -> None:
+        """This process has done nothing for so long: whoever is silent is not to blame."""
+        for link in self._links.values():
+            link.heard_at = min(link.heard_at + seconds, self._clock())
+
     def unsent(self) -> int:
         """How many batches the peers have not acknowledged, and messages wait for a path (for tests and status)."""
         return sum(link.session.sent - link.session.acked + len(link.out) for link in self._links.values())

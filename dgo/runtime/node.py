@@ -51,6 +51,7 @@ __all__ = ["Node", "Wait", "complete_unless_done"]
 log = logging.getLogger("dgo.node")
 
 SILENCE_SECONDS = 30.0  # of the coordinator, after which it counts as gone
+SLEPT_SECONDS = 5.0  # between two calls of ``housekeeping``: this process was stopped, or virtual time has jumped
 DEATH_GRACE = 0.1  # seconds in which what the dead had sent may still arrive before its death counts
 
 Handler = Callable[..., None]
@@ -114,6 +115,7 @@ class Node:
         self._handlers: dict[int, Handler] = {}
         self._questions: dict[int, tuple[int, Callable[[Any], object]]] = {}
         self._question = 0
+        self._kept_house_at = clock()
         self._causes: dict[int, str] = {}
         self._deaths: list[Callable[[int, str], None]] = []
         self.links = Links(node_id, transport, self._deliver, clock, self._want_path)
@@ -182,6 +184,10 @@ class Node:
     def housekeeping(self) -> None:
         """Called a few times a second."""
         with self.lock:
+            now = self.clock()
+            if now - self._kept_house_at > SLEPT_SECONDS:
+                self.links.slept(now - self._kept_house_at)
+            self._kept_house_at = now
             self.links.housekeeping()
             if self.links.silence() > SILENCE_SECONDS:
                 self.lose_everything(f"the coordinator has not answered for {SILENCE_SECONDS:g} s: it is gone")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Deadlock
+from dgo.runtime.turns import active
 from dgo.wire.messages import Msg
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
-OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-sysmon"})
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-executor", "dgo-sysmon"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})
@@ -35,7 +36,7 @@ class Sleepers:
     def busy(self) -> bool:
         """Whether something runs here, or may be woken by something that dgo does not see."""
         node = self._node
-        if node.timers.next_deadline() is not None or node.spawner.queued or node.host.runnable():
+        if node.timers.next_deadline() is not None or node.spawner.queued or node.host.runnable() or active():
             return True
         if node.execution is not None and node.execution.stopping:
             return True  # Cancelled will be raised in somebody

@@ -6,6 +6,10 @@ the coordinator. News of it come from the coordinator (where it was placed), fro
 
 A cancelled goroutine is looked for where it was last heard of. Whenever news say that it has moved, the word
 is sent after it; it counts the calls of ``cancel()``, so it may arrive more than once.
+
+One that has retries is submitted once more, under its number, when its worker is lost. The coordinator's news of
+its earlier places have all come by then: they are sent before the news of the death, along the same link. What
+the dead worker says is not believed any more.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.goroutine import STARTED, Ending, Goroutine, Outcome
-from dgo.core.ticket import Ticket
+from dgo.core.goroutine import STARTED, Ending, Goroutine, Limited, Outcome
+from dgo.core.ticket import DONE, Ticket
 from dgo.errors import WorkerLost
 from dgo.ids import object_name
+from dgo.runtime.limits import goroutine_with, loss_text
+from dgo.runtime.options import SpawnOptions
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import Msg
 from dgo.wire.snapshot import Call, freeze_exception
@@ -27,42 +33,13 @@ from dgo.wire.snapshot.payload import pack
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["SpawnOptions", "Spawner"]
+__all__ = ["Spawner"]
 
 log = logging.getLogger("dgo.spawner")
 
 WINDOW = 50_000  # goroutines that have not started; beyond it go() blocks
 FLUSH_AT = 256  # spawns in one message to the coordinator
 FAILURES = (Ending.RAISED, Ending.LOST)  # a name of its own: each look into an enum costs
-
-
-class SpawnOptions:
-    """What ``go.options`` was given."""
-
-    __slots__ = ("labels", "name", "resources", "spread")
-
-    def __init__(
-        self,
-        name: str | None = None,
-        resources: dict[str, float] | None = None,
-        labels: dict[str, str] | None = None,
-        spread: bool = False,
-    ) -> None:
-        self.name = name
-        self.resources = resources
-        self.labels = labels
-        self.spread = spread
-
-    @property
-    def anywhere(self) -> bool:
-        """True if the process that spawns may run it itself."""
-        return not (self.spread or self.labels or self.resources)
-
-    def wire(self) -> dict[str, Any] | None:
-        """What the coordinator needs to know."""
-        if self.anywhere:
-            return None
-        return {"spread": self.spread, "labels": self.labels, "resources": self.resources}
 
 
 class Spawner:
@@ -93,13 +70,28 @@ class Spawner:
     # ---- go --------------------------------------------------------------------------------------
 
     def spawn(
-        self, call: Call, options: SpawnOptions | None, on_end: Callable[[Goroutine], object] | None, job: int
+        self,
+        call: Call,
+        options: SpawnOptions | None,
+        on_end: Callable[[Goroutine], object] | None,
+        job: int,
+        since: float | None = None,
     ) -> Goroutine:
-        """Enters a goroutine into the ledger and sends it on its way."""
+        """Enters a goroutine into the ledger and sends it on its way.
+
+        Args:
+            call: what it runs.
+            options: what ``go.options`` was given, if it was called.
+            on_end: called once it has ended.
+            job: whose program it belongs to.
+            since: when ``go`` was called, if that was not now.
+        """
         node = self._node
         number = node.values.next_number()
-        name = call.name if options is None or options.name is None else options.name
-        goroutine = Goroutine(number, name, call, job, on_end, self._on_cancel)
+        if options is None:
+            goroutine = Goroutine(number, call.name, call, job, on_end, self._on_cancel)
+        else:
+            goroutine = goroutine_with(node, options, number, call, on_end, self._on_cancel, job, since)
         self.ledger[number] = goroutine
         self.spawned += 1
         execution = node.execution
@@ -121,19 +113,24 @@ class Spawner:
 
     def full(self) -> Ticket | None:
         """A ticket to wait for, if too many goroutines have not started yet."""
-        execution = self._node.execution
-        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
-        if waiting < WINDOW:
+        if self._waiting() < WINDOW:
             return None
         ticket = self._node.host.ticket()
         self.blocked.append(ticket)
         return ticket
 
+    def has_room(self) -> bool:
+        """Whether a goroutine may be started now."""
+        return self._waiting() < WINDOW
+
+    def _waiting(self) -> int:
+        """How many goroutines of this process have not started."""
+        execution = self._node.execution
+        return self._unstarted + (execution.unstarted_local if execution is not None else 0)
+
     def some_started(self) -> None:
         """Fewer goroutines wait to be started: those who wait to spawn more may go on."""
-        execution = self._node.execution
-        waiting = self._unstarted + (execution.unstarted_local if execution is not None else 0)
-        if waiting < WINDOW // 2:
+        if self._waiting() < WINDOW // 2:
             while self.blocked:
                 ticket = self.blocked.popleft()
                 if ticket.error is None:
@@ -217,12 +214,19 @@ class Spawner:
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
         log.warning("%s", text)
 
-    def end(self, number: int, outcome: Outcome) -> None:
-        """Goroutine ``number`` has ended."""
+    def end(self, number: int, outcome: Outcome, here: bool = False) -> None:
+        """Goroutine ``number`` has ended.
+
+        Args:
+            number: its number in the ledger.
+            outcome: how it ended.
+            here: it was queued here without the coordinator's knowledge, so it does not count as submitted. (What
+                the coordinator has placed here does.)
+        """
         goroutine = self.ledger.pop(number, None)
         if goroutine is None:
             return
-        if goroutine.state < STARTED and goroutine.where != self._node.id:
+        if goroutine.state < STARTED and not here:
             self._unstarted -= 1
         self._node.values.release_pins(("spawn", number))
         self.settle(goroutine, outcome)
@@ -277,16 +281,34 @@ class Spawner:
             self.report(self.panic_text(goroutine, goroutine.outcome), None)
 
     def lost(self, node: int, cause: str) -> None:
-        """A worker died: what it had has perhaps run, and ends as lost."""
-        for goroutine in [g for g in self.ledger.values() if g.where == node]:
-            started = "had started" if goroutine.state == STARTED else "may have started"
-            error = WorkerLost(
-                f"goroutine {object_name(self._node.id, goroutine.number)} ({goroutine.name}) is lost: its worker "
-                f"died ({cause}); it {started} and was not run again"
-            )
+        """A worker died: what it had has perhaps run, and ends as lost unless it may run again."""
+        # Of a driver that is gone the coordinator has forgotten those that no worker had.
+        gone = [g for g in self.ledger.values() if g.where == node or (g.job == node and g.where is None)]
+        for goroutine in gone:
+            if isinstance(goroutine, Limited) and self._again(goroutine, cause):
+                continue
+            error = WorkerLost(loss_text(self._node.id, goroutine, cause))
             self.end(goroutine.number, Outcome(Ending.LOST, freeze_exception(error)))
         if self.blocked:
             self.some_started()
+
+    def _again(self, goroutine: Limited, cause: str) -> bool:
+        """Runs a goroutine again whose worker died; returns False if it may not be."""
+        node = self._node
+        started = goroutine.state == STARTED
+        if node.cause_of_loss(goroutine.job) is not None or not goroutine.retry():
+            return False
+        who = f"goroutine {object_name(node.id, goroutine.number)} ({goroutine.name})"
+        log.info("%s runs again: its worker died (%s); retries left: %d", who, cause, goroutine.retries)
+        if not started:
+            self._unstarted -= 1
+        if node.execution is not None and goroutine.again.anywhere:  # it had been stolen
+            goroutine.place(node.id)
+            node.execution.enqueue_local(goroutine, goroutine.held, goroutine.job)
+        else:
+            self._unstarted += 1
+            self._submit(goroutine, goroutine.held, goroutine.again, goroutine.job)
+        return True
 
     def abandon(self, error: BaseException) -> None:
         """The cluster is gone: nobody will say any more how these ended."""
@@ -294,6 +316,10 @@ class Spawner:
         outcome = Outcome(Ending.LOST, freeze_exception(error))
         for number in list(self.ledger):
             self.end(number, outcome)
+        while self.blocked:  # what they wanted to spawn is refused
+            ticket = self.blocked.popleft()
+            if ticket.state != DONE:
+                ticket.complete()
 
     def _on_get_blob(self, peer: int, frames: list[bytes], digest: bytes) -> None:
         node = self._node

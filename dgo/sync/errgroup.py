@@ -78,7 +78,7 @@ def _error_of(record: Record, node: int) -> Any:
     """The frozen error with which a goroutine has ended; None if it ended without."""
     outcome = record.outcome
     assert outcome is not None
-    if outcome.ending in (Ending.RAISED, Ending.LOST):
+    if outcome.ending in (Ending.RAISED, Ending.LOST, Ending.EXPIRED):
         return outcome.value
     if outcome.ending == Ending.CANCELLED:
         name = f"goroutine {object_name(node, record.number)} ({record.name})"

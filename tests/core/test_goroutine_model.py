@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dgo.core.goroutine import ENDED, PLACED, STARTED, SUBMITTED, Ending, Goroutine, Outcome
+from dgo.core.goroutine import ENDED, PLACED, STARTED, SUBMITTED, Ending, Goroutine, Limited, Outcome
 from dgo.errors import Cancelled
 
 from .tools import MANY, Local, run
@@ -45,7 +45,7 @@ class GoroutineModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ends: list[Goroutine] = []
-        self.goroutine = Goroutine(1, "f", held="its arguments")
+        self.goroutine = self.make()
         self.goroutine.on_end = self.ends.append
         self.told: list[int] = []
         self.goroutine.on_cancel = self.tell_cancels
@@ -53,6 +53,13 @@ class GoroutineModel(RuleBasedStateMachine):
         self.state, self.where, self.outcome = SUBMITTED, None, None
         self.waiting: list[Local] = []
         self.through: list[Local] = []
+
+    def make(self) -> Goroutine:
+        return Goroutine(1, "f", held="its arguments")
+
+    def outcome_of(self, outcome: Outcome) -> Outcome:
+        """What its end comes to."""
+        return outcome
 
     def tell_cancels(self, goroutine: Goroutine) -> None:
         self.told.append(goroutine.cancels)
@@ -85,7 +92,7 @@ class GoroutineModel(RuleBasedStateMachine):
         outcome = Outcome(ending, "it")
         assert self.goroutine.end(outcome) == (self.state != ENDED)
         if self.state != ENDED:
-            self.state, self.where, self.outcome = ENDED, None, outcome
+            self.state, self.where, self.outcome = ENDED, None, self.outcome_of(outcome)
             self.through += self.waiting
             self.waiting = []
 
@@ -115,13 +122,65 @@ class GoroutineModel(RuleBasedStateMachine):
         assert self.told == list(range(1, self.cancels + 1)), "each cancel is passed on with its count"
 
 
-def test_a_goroutine_agrees_with_its_table():
-    run(GoroutineModel)
+class LimitedModel(GoroutineModel):
+    """As any goroutine, and it may be run again twice, and has a deadline."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.retries = 2
+        self.expired: Outcome | None = None
+        self.disarmed = 0
+        assert isinstance(self.goroutine, Limited)
+        self.goroutine.disarm = self.count_disarming
+
+    def make(self) -> Goroutine:
+        return Limited(1, "f", held="its arguments", retries=2, again="its options")
+
+    def count_disarming(self) -> None:
+        self.disarmed += 1
+
+    def outcome_of(self, outcome: Outcome) -> Outcome:
+        return self.expired if outcome.ending == Ending.CANCELLED and self.expired else outcome
+
+    @rule()
+    def retry(self) -> None:
+        assert isinstance(self.goroutine, Limited)
+        may = self.state in (PLACED, STARTED) and self.retries > 0 and self.cancels == 0
+        assert self.goroutine.retry() == may
+        if may:
+            self.retries -= 1
+            self.state, self.where = SUBMITTED, None
+
+    @rule()
+    def expire(self) -> None:
+        assert isinstance(self.goroutine, Limited)
+        verdict = Outcome(Ending.EXPIRED, "too late")
+        may = self.state != ENDED and self.cancels == 0
+        assert self.goroutine.expire(verdict) == may
+        if may:
+            self.cancels += 1
+            self.expired = verdict
+
+    @invariant()
+    def its_limits_agree(self) -> None:
+        assert isinstance(self.goroutine, Limited)
+        assert (self.goroutine.retries, self.goroutine.runs) == (self.retries, 3 - self.retries)
+        assert self.goroutine.again == "its options"
+        assert self.disarmed == (self.state == ENDED)
+
+
+MODELS = (GoroutineModel, LimitedModel)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_goroutine_agrees_with_its_table(model):
+    run(model)
 
 
 @pytest.mark.slow
-def test_a_goroutine_agrees_with_its_table_in_many_runs():
-    run(GoroutineModel, MANY)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_goroutine_agrees_with_its_table_in_many_runs(model):
+    run(model, MANY)
 
 
 def test_who_waits_goes_on_even_if_the_observer_of_the_end_fails():
@@ -136,5 +195,56 @@ def test_who_waits_goes_on_even_if_the_observer_of_the_end_fails():
     goroutine.wait(ticket)
     with pytest.raises(RuntimeError):
         goroutine.end(Outcome(Ending.RETURNED, None))
+    assert ticket.done
+    goroutine.check()
+
+
+def started(retries: int = 0) -> Limited:
+    goroutine = Limited(1, "f", retries=retries)
+    goroutine.place(7)
+    goroutine.start(7)
+    return goroutine
+
+
+def test_one_whose_time_ran_out_has_expired_if_it_ends_as_cancelled():
+    goroutine, late = started(), Outcome(Ending.EXPIRED, "too late")
+    assert goroutine.expire(late)
+    assert goroutine.state == STARTED, "it is cancelled, and has not ended"
+    goroutine.end(Outcome(Ending.CANCELLED, None))
+    assert goroutine.outcome is late
+
+
+@pytest.mark.parametrize("ending", [ending for ending in Ending if ending != Ending.CANCELLED])
+def test_one_whose_time_ran_out_ends_as_it_ends_if_not_by_being_cancelled(ending):
+    goroutine, own = started(), Outcome(ending, "its own")
+    goroutine.expire(Outcome(Ending.EXPIRED, "too late"))
+    goroutine.end(own)
+    assert goroutine.outcome is own
+
+
+def test_one_that_was_cancelled_before_its_time_ran_out_is_not_cancelled_again():
+    goroutine, own = started(), Outcome(Ending.CANCELLED, None)
+    goroutine.cancel()
+    assert not goroutine.expire(Outcome(Ending.EXPIRED, "too late"))
+    assert goroutine.cancels == 1
+    goroutine.end(own)
+    assert goroutine.outcome is own
+
+
+@pytest.mark.parametrize("wish", [Limited.cancel, lambda goroutine: goroutine.expire(Outcome(Ending.EXPIRED, None))])
+def test_one_that_is_to_end_is_not_run_again(wish):
+    goroutine = started(retries=3)
+    wish(goroutine)
+    assert not goroutine.retry()
+    assert goroutine.state == STARTED
+
+
+def test_one_that_is_run_again_waits_for_its_end_as_before():
+    goroutine, ticket = started(retries=1), Local()
+    goroutine.wait(ticket)
+    assert goroutine.retry()
+    assert not ticket.done
+    goroutine.start(8)
+    goroutine.end(Outcome(Ending.RETURNED, "it"))
     assert ticket.done
     goroutine.check()

@@ -58,6 +58,10 @@ def stack_of(files):
         pytest.param([USER, of_stdlib("asyncio/events.py"), USER, LIBRARY], RAISE_IN_ASYNCIO, id="what it has called"),
         pytest.param([USER, of_stdlib("asyncio/events.py"), USER, PUBLIC], SWITCH, id="dgo called by a coroutine"),
         pytest.param([USER, of_stdlib("asyncio/events.py"), of_stdlib("asyncio/queues.py")], NO, id="asyncio itself"),
+        pytest.param(
+            [USER, beside(dgo, "runtime/awaiting.py"), USER], RAISE_IN_ASYNCIO, id="a coroutine that was woken"
+        ),
+        pytest.param([USER, beside(dgo, "runtime/awaiting.py")], NO, id="a coroutine that begins to wait"),
         pytest.param([USER, of_stdlib("threading.py")], NO, id="thread synchronisation"),
         pytest.param([USER, of_stdlib("weakref.py"), USER], NO, id="a finalizer"),
         pytest.param([USER, beside(gevent, "hub.py"), USER], NO, id="gevent"),

@@ -60,11 +60,16 @@ OTHERS_RUNTIME = tuple(_directory(module.__file__) for module in (gevent, greenl
 IMPORT_MACHINERY = ("<frozen importlib", "<frozen zipimport", f"{STANDARD_LIBRARY}importlib{os.sep}")
 
 
+RESUMES_COROUTINES = os.path.join(PUBLIC_PART, "runtime", "awaiting.py")  # like asyncio, of which it is an extension
+
+
 def _kind(file: str) -> int:
     if file.startswith(IMPORT_MACHINERY):
         return PROTECTED
     if file.startswith("<frozen "):
         return LIBRARY
+    if file == RESUMES_COROUTINES:
+        return ASYNCIO
     if file.startswith(RUNTIME) or file.startswith(OTHERS_RUNTIME):
         return PROTECTED
     if file.startswith(PUBLIC_PART):

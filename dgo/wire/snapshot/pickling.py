@@ -25,6 +25,7 @@ from typing import Any
 import cloudpickle
 
 from dgo.wire.snapshot import homecoming
+from dgo.wire.snapshot.context_variables import reduce_context_variable
 from dgo.wire.snapshot.exceptions import reduce_exception
 from dgo.wire.snapshot.facts import facts_of
 from dgo.wire.snapshot.handles import Compound, Handle
@@ -80,6 +81,8 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle sh
             return self.reduce_code(obj)
         if issubclass(kind, BaseException):
             return reduce_exception(obj)
+        if kind is ContextVar:
+            return reduce_context_variable(obj)
         if issubclass(kind, io.IOBase) or kind in (type(sys.stdout), type(sys.stderr)):
             return _reduce_stream(obj)
         self.plain.add(kind)
