@@ -6,6 +6,7 @@ what a goroutine found out comes back as its result or through a channel, never 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -32,6 +33,12 @@ RUNTIMES = (
     "goroutine",
     "memory-1",
     *(pytest.param(f"memory-{each.values[0]}", marks=each.marks) for each in MORE_SEEDS),
+)
+ASYNC_RUNTIMES = (
+    "asyncio driver",
+    "async goroutine",
+    "asyncio.run in a goroutine",
+    *(each for each in RUNTIMES if not isinstance(each, str) or each.startswith("memory-")),
 )
 TEST_SECONDS = 60
 SLOW_TEST_SECONDS = 300
@@ -93,6 +100,29 @@ def everywhere(request: pytest.FixtureRequest) -> Callable[..., Any]:
     if runtime == "driver":
         return lambda body, *args: body(*args)
     return lambda body, *args: dgo.go(body, *args).result(timeout=TEST_SECONDS)
+
+
+@pytest.fixture(params=ASYNC_RUNTIMES)
+def async_everywhere(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Returns ``run(body, *args)``: the result or exception of the ``async def`` body under this runtime."""
+    runtime = request.param
+    if runtime.startswith("memory-"):
+        seed = int(runtime.removeprefix("memory-"))
+
+        def simulated(body: Callable[..., Any], *args: Any) -> Any:
+            from dgo.testing import LocalCluster  # here: a missing simulator fails these cases only
+
+            with LocalCluster(nodes=3, seed=seed) as nodes:
+                return nodes.run(body, *args)
+
+        return simulated
+
+    request.getfixturevalue("cluster")
+    if runtime == "asyncio driver":
+        return lambda body, *args: asyncio.run(body(*args))
+    if runtime == "async goroutine":
+        return lambda body, *args: dgo.go(body, *args).result(timeout=TEST_SECONDS)
+    return lambda body, *args: dgo.go(lambda: asyncio.run(body(*args))).result(timeout=TEST_SECONDS)
 
 
 @pytest.fixture(params=["here", "away"])
