@@ -192,34 +192,36 @@ class SendChan(_Handle, Generic[T_contra]):
             SerializationError: you: the value cannot travel; the message gives the way to the offending part.
             Timeout: the timeout ran out; nothing was sent.
         """
-        pending = self._sending(value, timeout)
-        if pending is not None:
-            await pending
-
-    def _sending(self, value: T_contra, timeout: float | None) -> Suspended | None:
-        """Starts a send; returns what to await, if that is needed."""
         frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
+        suspended = _suspend(self._node)
+        if suspended.is_due:
+            await suspended.pause()
+        if not self._sent(frozen, suspended, timeout):
+            await suspended
+
+    def _sent(self, frozen: Any, suspended: Suspended, timeout: float | None) -> bool:
+        """Starts a send; returns False if ``suspended`` has to be awaited."""
         core = self._core
         node = self._node
-        suspended = _suspend(node)
         with node.lock:
             if core is None:
                 ref = self._ref
                 node.check_open()
                 if ref.credit:  # type: ignore[union-attr] # a handle without a core has a reference
                     node.loans.send(ref, frozen)  # type: ignore[arg-type] # as above
-                    return None
+                    return True
                 wire = node.values.write(frozen, ref.home)  # type: ignore[union-attr] # as above
                 ticket: Ticket = node.remote.start(ref, "send", [wire], suspended.wake, suspended)  # type: ignore[arg-type] # as above
             else:
                 if not core.lent and core.try_send(frozen):
-                    return None
+                    return True
                 ticket = Ticket(suspended.wake, frozen, suspended)
                 if core.lent:
                     node.loans.when_returned(core, Channel.send, ticket)
                 else:
                     core.queue_send(ticket)
-        return suspended.on(ticket, "chan send", self, timeout)
+        suspended.on(ticket, "chan send", self, timeout)
+        return False
 
     def send_nowait(self, value: T_contra) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
@@ -326,28 +328,31 @@ class RecvChan(_Handle, Generic[T_co]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        found = self._receiving(timeout)
-        value, ok = found if type(found) is tuple else await found
+        suspended = _suspend(self._node)
+        if suspended.is_due:
+            await suspended.pause()
+        found = self._received(suspended, timeout)
+        value, ok = found if found is not None else await suspended
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
         return value if type(value) in ATOMS else cast("T_co", thaw(value, last=True))
 
-    def _receiving(self, timeout: float | None) -> Any:
-        """Starts a receive; returns ``(frozen value, ok)``, or a ``Suspended`` whose ``await`` gives that."""
+    def _received(self, suspended: Suspended, timeout: float | None) -> tuple[Any, bool] | None:
+        """Starts a receive; returns ``(frozen value, ok)``, or None: then the ``await`` of ``suspended`` gives that."""
         core = self._core
         node = self._node
-        suspended = _suspend(node)
         with node.lock:
             if core is None:
                 node.check_open()
                 ticket: Ticket = node.remote.start(self._ref, "recv", [], suspended.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
             else:
-                found = core.try_recv()
+                found: tuple[Any, bool] | None = core.try_recv()
                 if found is not None:
                     return found
                 ticket = Ticket(suspended.wake, None, suspended)
                 core.recv(ticket)
-        return suspended.on(ticket, "chan receive", self, timeout)
+        suspended.on(ticket, "chan receive", self, timeout)
+        return None
 
     def __aiter__(self) -> AsyncIterator[T_co]:
         """``async for v in ch``: until closed and drained."""
@@ -398,8 +403,12 @@ class _Values(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        found = self._channel._receiving(None)
-        value, ok = found if type(found) is tuple else await found
+        channel = self._channel
+        suspended = _suspend(channel._node)
+        if suspended.is_due:
+            await suspended.pause()
+        found = channel._received(suspended, None)
+        value, ok = found if found is not None else await suspended
         if not ok:
             raise StopAsyncIteration
         return value if type(value) in ATOMS else cast("T", thaw(value, last=True))

@@ -178,6 +178,8 @@ async def aselect(*cases: Case[Any], default: bool = False, timeout: float | Non
     from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
 
     suspended = suspend(node)
+    if suspended.is_due:
+        await suspended.pause()
     with node.lock:
         if not entries:
             found = None
