@@ -151,12 +151,16 @@ def test_a_close_wakes_every_waiting_receiver(async_everywhere, home, use):
     assert async_everywhere(body) == [expected] * 3
 
 
+async def outcome_of_asend(ch, value):
+    return await outcome(ch.asend(value))
+
+
 @HOME
 def test_a_close_wakes_waiting_senders_with_channel_closed(async_everywhere, home):
     async def body():
         ch = await HOMES[home]()
         tasks = [asyncio.create_task(outcome(ch.asend(number))) for number in range(3)]
-        goroutine = elsewhere(lambda: asyncio.run(outcome(ch.asend("plain"))))
+        goroutine = elsewhere(outcome_of_asend, ch, "another's")
         await arest()
         ch.close()
         return await asyncio.gather(*tasks, goroutine)
@@ -314,15 +318,18 @@ def test_a_loop_of_ready_operations_lets_other_tasks_run(async_everywhere):
         ch, log = dgo.Chan(1), []
 
         async def ping_pong():
-            while not log:
+            for _ in range(20_000):
+                if log:
+                    break
                 await ch.asend(None)
                 await ch.arecv()
+            log.append("ping-pong ended")
 
         async def other():
             log.append("ran")
 
         # Each operation of the loop is ready at once: it must not keep the loop to itself for ever.
-        await asyncio.wait_for(asyncio.gather(ping_pong(), other()), LIMIT)
+        await asyncio.gather(ping_pong(), other())
         return log
 
-    assert async_everywhere(body) == ["ran"]
+    assert async_everywhere(body) == ["ran", "ping-pong ended"]

@@ -401,7 +401,7 @@ BLOCKING = {
     "exception": lambda goroutine, **_: goroutine.exception(),
     "gather": lambda goroutine, **_: dgo.gather(goroutine),
     "as_completed": lambda goroutine, **_: list(dgo.as_completed([goroutine])),
-    "map": lambda ch, **_: list(dgo.map(lambda _: ch.recv_ok()[1], [1])),
+    "map": lambda later, **_: list(dgo.map(lambda _: later.recv_ok()[1], [1])),
     "mutex": lambda mutex, **_: mutex.lock(),
     "with mutex": lambda mutex, **_: mutex.__enter__(),
     "group": lambda group, **_: group.wait(),
@@ -424,7 +424,14 @@ def test_a_call_that_would_block_is_misuse_and_the_goroutine_can_go_on(async_eve
         assert semaphore.try_acquire()
         group.add(1)
         stuck = dgo.go(ch.recv_ok)
-        things = {"ch": dgo.Chan(), "mutex": mutex, "group": group, "semaphore": semaphore, "goroutine": stuck}
+        things = {
+            "ch": dgo.Chan(),
+            "mutex": mutex,
+            "group": group,
+            "semaphore": semaphore,
+            "goroutine": stuck,
+            "later": ch,
+        }
         told = await elsewhere(misuse, things)
         ch.close()
         await stuck
@@ -638,3 +645,13 @@ def test_map_gather_and_as_completed_take_async_functions(everywhere):
         return mapped, unordered, list(gathered), completed
 
     assert everywhere(body) == ([0, 2, 4, 6, 8],) * 4
+
+
+def test_a_goroutine_with_a_timeout_is_cancelled_when_it_runs_out(async_everywhere):
+    async def wait():
+        await asyncio.sleep(3 * LIMIT)
+
+    async def body():
+        return await outcome(dgo.go.options(timeout=0.02)(wait))
+
+    assert async_everywhere(body) == "DeadlineExceeded"

@@ -304,10 +304,10 @@ def test_an_async_goroutine_that_is_cancelled_again_and_again_loses_no_value(asy
 
     async def body():
         ch, started = await HOMES[home](), dgo.Chan()
-        receiver = elsewhere(receive, ch, started, 20)
+        receiver = elsewhere(receive, ch, started, 8)
         await started.arecv(timeout=LIMIT)
         sender = elsewhere(storm_of_sends, ch, "away", 80, 1, ("timeout", "bare task"))
-        for _ in range(19):
+        for _ in range(7):
             receiver.cancel()
             await arest()
         sent = await sender

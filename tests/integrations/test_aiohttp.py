@@ -1,115 +1,167 @@
-"""A web server that is an asyncio driver: its handlers await goroutines and channels."""
+"""A web server of aiohttp in a driver program: its handlers await goroutines and channels."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
 import dgo
 
-REQUESTS = 200
-LIMIT = 60
+aiohttp = pytest.importorskip("aiohttp", reason="the extra 'test' installs aiohttp")
+from aiohttp import web  # noqa: E402 - after the check that it is installed
+
+LIMIT = 30
 
 
-def square(n):
-    return n * n
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[Any]:
+    with dgo.init(workers=2) as running:
+        running.wait_for_workers(2, timeout=LIMIT)
+        yield running
+        assert dgo.num_goroutine() == 1, "a goroutine was left behind"
 
 
-async def shout(questions, answers):
-    async for n, word in questions:
-        await asyncio.sleep(0)
-        await answers.asend((n, word.upper()))
+def square(number: int) -> int:
+    return number * number
 
 
-class Shouts:
-    """Asks a goroutine through one channel, and hands out what comes back through another."""
-
-    def __init__(self):
-        self.questions, self.answers = dgo.Chan(), dgo.Chan(10)
-        self.waiting = {}
-        self.goroutine = dgo.go(shout, self.questions, self.answers)
-        self.reader = asyncio.create_task(self.read())
-
-    async def read(self):
-        async for n, word in self.answers:
-            self.waiting.pop(n).set_result(word)
-
-    async def ask(self, n, word):
-        answer = self.waiting[n] = asyncio.get_running_loop().create_future()
-        await self.questions.asend((n, word))
-        return await answer
-
-    async def close(self):
-        self.questions.close()
-        await self.goroutine
-        self.answers.close()
-        await self.reader
+async def double(number: int) -> int:
+    await asyncio.sleep(0)
+    return number * 2
 
 
-SHOUTS, NEVER, GONE = web.AppKey("shouts", Shouts), web.AppKey("never", dgo.Chan), web.AppKey("gone", asyncio.Event)
+async def serve_jobs(jobs: Any) -> int:
+    """A goroutine that answers what comes through a channel, each over the channel that came with it."""
+    served = 0
+    async for number, answer in jobs:
+        await answer.asend(number + 1)
+        served += 1
+    return served
 
 
-async def handle(request):
-    n = int(request.match_info["n"])
-    squared, word = await asyncio.gather(dgo.go(square, n), request.app[SHOUTS].ask(n, f"word {n}"))
-    return web.json_response({"square": squared, "word": word})
+async def wait_for_word(started: Any, gate: Any, ended: Any) -> None:
+    await started.asend(None)
+    await gate.arecv()
+    await ended.asend("the goroutine went on")
 
 
-async def handle_for_ever(request):
-    try:
-        await request.app[NEVER].arecv()
-    finally:
-        request.app[GONE].set()
+def application(jobs: Any, slow: tuple[Any, Any, Any]) -> web.Application:
+    async def by_goroutine(request: web.Request) -> web.Response:
+        number = int(request.match_info["number"])
+        return web.json_response([await dgo.go(square, number), await dgo.go(double, number)])
 
+    async def by_channel(request: web.Request) -> web.Response:
+        answer = dgo.Chan(1)
+        await jobs.asend((int(request.match_info["number"]), answer))
+        return web.json_response(await answer.arecv(timeout=LIMIT))
 
-async def serve(body):
+    async def by_error(_request: web.Request) -> web.Response:
+        try:
+            await dgo.go(int, "no number")
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        raise AssertionError
+
+    async def slowly(_request: web.Request) -> web.Response:
+        await dgo.go(wait_for_word, *slow)
+        return web.Response(text="done")
+
     app = web.Application()
-    app[SHOUTS], app[NEVER], app[GONE] = Shouts(), dgo.Chan(), asyncio.Event()
-    app.router.add_get("/{n:[0-9]+}", handle)
-    app.router.add_get("/for-ever", handle_for_ever)
-    runner = web.AppRunner(app, handler_cancellation=True)
+    app.router.add_get("/goroutine/{number}", by_goroutine)
+    app.router.add_get("/channel/{number}", by_channel)
+    app.router.add_get("/error", by_error)
+    app.router.add_get("/slow", slowly)
+    return app
+
+
+class Site:
+    """A running server, a client of it, and the goroutines behind it."""
+
+    def __init__(self) -> None:
+        self.jobs = dgo.Chan()
+        self.slow = dgo.Chan(1), dgo.Chan(), dgo.Chan(1)
+        self.workers = [dgo.go.options(spread=True)(serve_jobs, self.jobs) for _ in range(2)]
+        self.served = 0
+
+    async def get(self, path: str) -> Any:
+        async with self.client.get(f"http://127.0.0.1:{self.port}{path}") as response:
+            return response.status, await response.text()
+
+
+@contextlib.asynccontextmanager
+async def site() -> AsyncIterator[Site]:
+    running = Site()
+    # A client that goes away shall end its handler: then only the await ends, not the goroutine.
+    runner = web.AppRunner(application(running.jobs, running.slow), handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    _, port = runner.addresses[0]
+    listening = web.TCPSite(runner, "127.0.0.1", 0)
+    await listening.start()
+    running.port = runner.addresses[0][1]
     try:
-        async with ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(LIMIT)) as client:
-            return await body(client, f"http://127.0.0.1:{port}", app)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as running.client:
+            yield running
     finally:
         await runner.cleanup()
-        await app[SHOUTS].close()
+        running.jobs.close()
+        running.served = sum(await asyncio.gather(*running.workers))
 
 
-@pytest.mark.usefixtures("cluster")
-def test_two_hundred_requests_at_once_get_the_right_answers_from_goroutines_and_channels():
-    async def body(client, url, app):
-        async def ask(n):
-            async with client.get(f"{url}/{n}") as response:
-                return n, await response.json()
+def test_a_handler_awaits_goroutines_and_channels() -> None:
+    async def main() -> Any:
+        async with site() as running:
+            return await running.get("/goroutine/7"), await running.get("/channel/7")
 
-        return await asyncio.gather(*(ask(n) for n in range(REQUESTS)))
-
-    answers = asyncio.run(serve(body))
-    assert answers == [(n, {"square": n * n, "word": f"WORD {n}"}) for n in range(REQUESTS)]
+    assert asyncio.run(main()) == ((200, "[49, 14]"), (200, "8"))
 
 
-@pytest.mark.usefixtures("cluster")
-def test_a_client_that_hangs_up_ends_the_wait_of_its_handler_and_takes_no_value():
-    async def body(client, url, app):
-        request = asyncio.create_task(client.get(f"{url}/for-ever"))
-        while not _waits(app[NEVER]):
-            await asyncio.sleep(0)
-        request.cancel()
-        await asyncio.wait_for(app[GONE].wait(), LIMIT)
-        with pytest.raises(dgo.WouldBlock):
-            app[NEVER].send_nowait("nobody waits for it")
-        async with client.get(f"{url}/7") as response:
-            return await response.json()
+def test_a_handler_catches_the_error_of_a_goroutine() -> None:
+    async def main() -> Any:
+        async with site() as running:
+            return await running.get("/error")
 
-    assert asyncio.run(serve(body)) == {"square": 49, "word": "WORD 7"}
+    status, text = asyncio.run(main())
+    assert status == 400
+    assert "no number" in text
 
 
-def _waits(channel):
-    return "receivers waiting" in repr(channel)
+def test_of_200_requests_at_once_each_gets_its_own_answer() -> None:
+    async def main() -> Any:
+        async with site() as running:
+            goroutines = [running.get(f"/goroutine/{number}") for number in range(100)]
+            channels = [running.get(f"/channel/{number}") for number in range(100)]
+            answers = await asyncio.gather(*goroutines, *channels)
+        return answers, running.served
+
+    answers, served = asyncio.run(main())
+    assert answers[:100] == [(200, f"[{number * number}, {number * 2}]") for number in range(100)]
+    assert answers[100:] == [(200, str(number + 1)) for number in range(100)]
+    assert served == 100
+
+
+def test_a_client_that_disconnects_ends_its_await_and_not_the_goroutine_and_the_server_goes_on() -> None:
+    async def main() -> Any:
+        async with site() as running:
+            started, gate, ended = running.slow
+            request = asyncio.create_task(running.get("/slow"))
+            await started.arecv(timeout=LIMIT)
+            request.cancel()
+            await asyncio.wait([request])
+            others = await running.get("/goroutine/3")
+            await gate.asend(None, timeout=LIMIT)
+            return request.cancelled(), others, await ended.arecv(timeout=LIMIT)
+
+    assert asyncio.run(main()) == (True, (200, "[9, 6]"), "the goroutine went on")
+
+
+def test_a_server_that_is_shut_down_leaves_no_task_and_no_goroutine() -> None:
+    async def main() -> Any:
+        async with site() as running:
+            await running.get("/goroutine/1")
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(main()) == 1
+    assert dgo.num_goroutine() == 1
