@@ -46,15 +46,13 @@ class Wakes:
     """The suspended coroutines of one loop whose tickets have ended.
 
     Attributes:
-        waiting: how many coroutines of this loop wait on tickets.
         operations: how many have begun since one of them let others run first.
     """
 
-    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "operations", "waiting")
+    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "operations")
 
     def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         self.node = node
-        self.waiting = 0
         self.operations = 0
         self._loop = weakref.ref(loop)
         self._done: deque[Suspended] = deque()
@@ -67,21 +65,16 @@ class Wakes:
         return self._loop()
 
     def asleep(self) -> bool:
-        """Whether all that this loop runs waits on tickets, and nothing else could wake it: no timer, no descriptor."""
+        """Whether only tickets and threads could wake this loop: it waits for no timer, descriptor or signal."""
         loop = self._loop()
         if loop is None or loop.is_closed():
             return True
         try:
-            ready, timers, files = loop._ready, loop._scheduled, loop._selector.get_map()  # type: ignore[attr-defined] # asyncio's own have them
+            sources = loop._ready, loop._scheduled, loop._signal_handlers  # type: ignore[attr-defined] # asyncio's own have them
+            files = loop._selector.get_map()  # type: ignore[attr-defined] # as above
         except AttributeError:
             return False  # another kind of loop: nobody knows
-        if ready or timers or len(files) > OWN_DESCRIPTORS:
-            return False
-        try:
-            tasks = asyncio.all_tasks(loop)
-        except RuntimeError:  # they change too fast to be looked at
-            return False
-        return len(tasks) <= self.waiting
+        return not any(sources) and len(files) <= OWN_DESCRIPTORS
 
     def wake(self, ticket: Ticket) -> None:
         """``ticket`` has ended. Under the node's lock, in any thread."""
@@ -218,7 +211,6 @@ class Suspended:
         node.check_open()
         self._callback = _nobody  # asyncio sets the real one in the same step
         node.waits[ticket] = self._row
-        wakes.waiting += 1
         timeout = self._row.timeout
         if timeout is not None:
             self._timer = self.get_loop().call_later(max(timeout, 0.0), self._expire)
@@ -226,7 +218,6 @@ class Suspended:
 
     def _end(self) -> None:
         wakes = self._wakes
-        wakes.waiting -= 1
         wakes.node.waits.pop(self.ticket, None)
         self._callback = None
         if self._timer is not None:
