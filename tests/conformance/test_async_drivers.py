@@ -269,9 +269,7 @@ def test_many_plain_goroutines_run_loops_at_once_on_one_worker(cluster):
 
     def all_of_them():
         ready, gate = dgo.Chan(), dgo.Chan()
-        handles = [
-            dgo.go(lambda number=number: asyncio.run(wait(ready, gate, number))) for number in range(20)
-        ]
+        handles = [dgo.go(lambda number=number: asyncio.run(wait(ready, gate, number))) for number in range(20)]
         for _ in handles:
             ready.recv(timeout=LIMIT)
         gate.close()
@@ -325,12 +323,14 @@ asyncio.run(main())
     "wait",
     [
         pytest.param("await dgo.Chan().arecv()", id="arecv"),
-        pytest.param("await dgo.Chan().asend(1)", id="asend"),
-        pytest.param("await dgo.aselect(dgo.recv(dgo.Chan()))", id="aselect"),
-        pytest.param("await dgo.go(dgo.Chan().recv)", id="handle of a plain goroutine"),
-        pytest.param("await dgo.go(dgo.Chan().arecv)", id="handle of an async goroutine"),
+        pytest.param("await dgo.Chan().asend(1)", id="asend", marks=pytest.mark.slow),
+        pytest.param("await dgo.aselect(dgo.recv(dgo.Chan()))", id="aselect", marks=pytest.mark.slow),
+        pytest.param("await dgo.go(dgo.Chan().recv)", id="handle of a plain goroutine", marks=pytest.mark.slow),
+        pytest.param("await dgo.go(dgo.Chan().arecv)", id="handle of an async goroutine", marks=pytest.mark.slow),
         pytest.param("await asyncio.create_task(dgo.Chan().arecv())", id="one task"),
-        pytest.param("await asyncio.gather(dgo.Chan().arecv(), dgo.Chan().arecv())", id="two tasks"),
+        pytest.param(
+            "await asyncio.gather(dgo.Chan().arecv(), dgo.Chan().arecv())", id="two tasks", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_an_asyncio_driver_that_waits_for_ever_gets_a_deadlock(output, wait):
@@ -352,8 +352,11 @@ asyncio.run(asyncio.wait_for(main(), None))
     "pending",
     [
         pytest.param("asyncio.get_running_loop().call_later(3, ch.send_nowait, 1)", id="timer"),
-        pytest.param("task = asyncio.create_task(asyncio.sleep(3, 1)); task.add_done_callback("
-                     "lambda t: ch.send_nowait(t.result()))", id="sleep"),
+        pytest.param(
+            "task = asyncio.create_task(asyncio.sleep(3, 1)); task.add_done_callback("
+            "lambda t: ch.send_nowait(t.result()))",
+            id="sleep",
+        ),
         pytest.param("task = asyncio.create_task(by_socket(ch))", id="socket"),
         pytest.param("task = asyncio.create_task(by_thread(ch))", id="thread"),
         pytest.param("task = asyncio.create_task(by_process(ch))", id="subprocess"),
@@ -390,7 +393,13 @@ asyncio.run(main())
     ) == ["1"]
 
 
-@pytest.mark.parametrize("wait", ["ch.arecv()", "dgo.go(stuck, ready)", "asyncio.sleep(1000)"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "ch.arecv()",
+        *[pytest.param(wait, marks=pytest.mark.slow) for wait in ("dgo.go(stuck, ready)", "asyncio.sleep(1000)")],
+    ],
+)
 def test_ctrl_c_ends_an_asyncio_program_and_leaves_no_process(tmp_path, wait):
     script = tmp_path / "main.py"
     script.write_text(
@@ -447,6 +456,7 @@ asyncio.run(main())
     assert "ValueError: nobody asked" in ended.stderr
 
 
+@pytest.mark.slow
 def test_an_exception_that_is_awaited_is_not_reported(program):
     ended = program(
         PROGRAM

@@ -424,7 +424,14 @@ def test_a_call_that_would_block_is_misuse_and_the_goroutine_can_go_on(async_eve
         assert semaphore.try_acquire()
         group.add(1)
         stuck = dgo.go(ch.recv_ok)
-        things = {"ch": dgo.Chan(), "mutex": mutex, "group": group, "semaphore": semaphore, "goroutine": stuck, "later": ch}
+        things = {
+            "ch": dgo.Chan(),
+            "mutex": mutex,
+            "group": group,
+            "semaphore": semaphore,
+            "goroutine": stuck,
+            "later": ch,
+        }
         told = await elsewhere(misuse, things)
         ch.close()
         await stuck

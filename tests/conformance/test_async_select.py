@@ -183,9 +183,7 @@ def test_selects_over_channels_of_several_processes_agree_on_exactly_one_case(as
         ]
 
     def plainly(channels, values):
-        return [
-            (dgo.select(*[dgo.send(ch, value) for ch in channels], timeout=LIMIT).index, value) for value in values
-        ]
+        return [(dgo.select(*[dgo.send(ch, value) for ch in channels], timeout=LIMIT).index, value) for value in values]
 
     async def body():
         channels = [await HOMES["here"](), await HOMES["away"](), await HOMES["away"]()]
