@@ -108,6 +108,20 @@ class _Loop(asyncio.SelectorEventLoop):
         return handle
 
 
+class _Task(asyncio.Task[Any]):
+    """A task of one goroutine: others that find it in ``asyncio.all_tasks()`` do not cancel it."""
+
+    __slots__ = ("goroutine",)
+
+    goroutine: Task
+
+    def cancel(self, msg: Any = None) -> bool:
+        """As asyncio's; False, and nothing happens, if another goroutine of the loop asks."""
+        if GOROUTINE.get(self.goroutine) is not self.goroutine:
+            return False
+        return super().cancel(msg)
+
+
 class Coroutines:
     """The coroutines of a node, and their loop.
 
@@ -140,7 +154,8 @@ class Coroutines:
         context.run(GOROUTINE.set, task)
         execution = self.host.node.execution
         assert execution is not None
-        asyncio_task = asyncio.Task(coroutine, loop=self.loop, name=task.name, context=context)
+        asyncio_task = _Task(coroutine, loop=self.loop, name=task.name, context=context)
+        asyncio_task.goroutine = task
         self.running += 1
         asyncio_task.add_done_callback(partial(self._ended, task))
         with self.host.node.lock:
@@ -150,16 +165,19 @@ class Coroutines:
     def _ended(self, task: Task, asyncio_task: asyncio.Task[Any]) -> None:
         self.running -= 1
         for child in self._children.pop(task, ()):
-            child.cancel()
+            asyncio.Task.cancel(child)
         execution = self.host.node.execution
         assert execution is not None
         execution.conclude(task, None if asyncio_task.cancelled() else asyncio_task.result)
 
     def _make_child(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         """asyncio's tasks that a goroutine makes end with it, as those of ``asyncio.run()`` do."""
-        child = asyncio.Task(coroutine, loop=loop, **options)
         goroutine = GOROUTINE.get(None)
-        if goroutine is not None and self._lives(goroutine):
+        if goroutine is None:
+            return asyncio.Task(coroutine, loop=loop, **options)
+        child = _Task(coroutine, loop=loop, **options)
+        child.goroutine = goroutine
+        if self._lives(goroutine):
             self._children.setdefault(goroutine, weakref.WeakSet()).add(child)
         return child
 

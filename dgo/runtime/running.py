@@ -27,8 +27,10 @@ class Running:
 
     def _deliver(self) -> None:
         if self._pending:
+            import asyncio
+
             self._pending -= 1
-            self._task.cancel()
+            asyncio.Task.cancel(self._task)  # in whatever goroutine's name the loop does this
 
     def interrupt(self) -> None:
         """Raises a cancellation that is pending, if it is this coroutine that runs now. In the loop's thread."""

@@ -37,7 +37,7 @@ RUNTIMES = (
 ASYNC_RUNTIMES = (
     "asyncio driver",
     "async goroutine",
-    "asyncio.run in a goroutine",
+    pytest.param("asyncio.run in a goroutine", marks=pytest.mark.slow),
     *(each for each in RUNTIMES if not isinstance(each, str) or each.startswith("memory-")),
 )
 TEST_SECONDS = 60

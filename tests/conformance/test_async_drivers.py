@@ -323,14 +323,15 @@ asyncio.run(main())
     "wait",
     [
         pytest.param("await dgo.Chan().arecv()", id="arecv"),
-        pytest.param("await dgo.Chan().asend(1)", id="asend"),
-        pytest.param("await dgo.aselect(dgo.recv(dgo.Chan()))", id="aselect"),
-        pytest.param("await dgo.go(dgo.Chan().recv)", id="handle of a plain goroutine"),
-        pytest.param("await dgo.go(dgo.Chan().arecv)", id="handle of an async goroutine"),
+        pytest.param("await dgo.Chan().asend(1)", id="asend", marks=pytest.mark.slow),
+        pytest.param("await dgo.aselect(dgo.recv(dgo.Chan()))", id="aselect", marks=pytest.mark.slow),
+        pytest.param("await dgo.go(dgo.Chan().recv)", id="handle of a plain goroutine", marks=pytest.mark.slow),
+        pytest.param("await dgo.go(dgo.Chan().arecv)", id="handle of an async goroutine", marks=pytest.mark.slow),
         pytest.param("await asyncio.create_task(dgo.Chan().arecv())", id="one task"),
         pytest.param(
             "raise (await asyncio.gather(dgo.Chan().arecv(), dgo.Chan().arecv(), return_exceptions=True))[0]",
             id="two tasks",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -394,7 +395,13 @@ asyncio.run(main())
     ) == ["1"]
 
 
-@pytest.mark.parametrize("wait", ["ch.arecv()", "dgo.go(stuck, ready)", "asyncio.sleep(1000)"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "ch.arecv()",
+        *[pytest.param(wait, marks=pytest.mark.slow) for wait in ("dgo.go(stuck, ready)", "asyncio.sleep(1000)")],
+    ],
+)
 def test_ctrl_c_ends_an_asyncio_program_and_leaves_no_process(tmp_path, wait):
     script = tmp_path / "main.py"
     script.write_text(
@@ -451,6 +458,7 @@ asyncio.run(main())
     assert "ValueError: nobody asked" in ended.stderr
 
 
+@pytest.mark.slow
 def test_an_exception_that_is_awaited_is_not_reported(program):
     ended = program(
         PROGRAM

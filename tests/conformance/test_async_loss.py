@@ -61,6 +61,7 @@ async def _await(handle):
     return await handle
 
 
+@pytest.mark.slow
 def test_all_that_await_a_channel_of_a_killed_worker_get_channel_lost():
     async def main():
         ready, told = dgo.Chan(), dgo.Chan(1)
@@ -89,6 +90,7 @@ async def _iterate(ch):
     return [value async for value in ch]
 
 
+@pytest.mark.slow
 def test_a_task_group_over_goroutines_of_a_killed_worker_ends_with_worker_lost():
     async def main():
         ready, told, gate = dgo.Chan(), dgo.Chan(1), dgo.Chan()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -13,6 +14,7 @@ from .async_places import (
     WAYS,
     WITHDRAWN,
     arest,
+    attempt,
     plain_receives,
     plain_sends,
     storm_of_receives,
@@ -23,14 +25,16 @@ from .async_places import (
 from .places import LIMIT, elsewhere, empty, full
 
 HOME = pytest.mark.parametrize("home", list(HOMES))
+SOONEST = ("timeout", "bare task")  # the storms mix all of them
+WAY = pytest.mark.parametrize(
+    "way", [way if way in SOONEST else pytest.param(way, marks=pytest.mark.slow) for way in WAYS]
+)
 
 
 @HOME
-@pytest.mark.parametrize("way", list(WAYS))
+@WAY
 def test_a_receive_that_is_called_off_takes_nothing(async_everywhere, home, way):
     async def body():
-        import random
-
         ch = await HOMES[home](1)
         assert await WAYS[way](random.Random(1), ch.arecv) == WITHDRAWN
         await ch.asend("still here")
@@ -40,11 +44,9 @@ def test_a_receive_that_is_called_off_takes_nothing(async_everywhere, home, way)
 
 
 @HOME
-@pytest.mark.parametrize("way", list(WAYS))
+@WAY
 def test_a_send_that_is_called_off_leaves_nothing(async_everywhere, home, way):
     async def body():
-        import random
-
         ch = await HOMES[home]()
         assert await WAYS[way](random.Random(1), lambda: ch.asend("nobody should get this")) == WITHDRAWN
         return (await dgo.aselect(dgo.recv(ch), default=True)).index
@@ -53,11 +55,9 @@ def test_a_send_that_is_called_off_leaves_nothing(async_everywhere, home, way):
 
 
 @HOME
-@pytest.mark.parametrize("way", list(WAYS))
+@WAY
 def test_a_select_that_is_called_off_takes_nothing_and_leaves_nothing(async_everywhere, home, way):
     async def body():
-        import random
-
         ins, out = await HOMES[home](), await HOMES[home]()
         cases = (dgo.recv(ins), dgo.send(out, "nobody should get this"))
         assert await WAYS[way](random.Random(1), lambda: dgo.aselect(*cases)) == WITHDRAWN
@@ -332,10 +332,6 @@ def test_after_a_storm_the_channel_has_no_waiter_left(async_everywhere, home):
         return await elsewhere(lambda: (empty(ch), full(ch)))
 
     async def of_receives(ch, seed):
-        import random
-
-        from .async_places import attempt
-
         rng = random.Random(seed)
         return [got for _ in range(30) if (got := await attempt(rng, ch.arecv)) != WITHDRAWN]
 
