@@ -29,6 +29,7 @@ from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, MisuseError, Timeout
 from dgo.runtime.node import Wait
 from dgo.runtime.remote import PendingOperation
+from dgo.runtime.running import Running, cancel_again
 
 if TYPE_CHECKING:
     from dgo.runtime.execution import Task
@@ -226,8 +227,12 @@ class Suspended:
     def _cancel_later(self) -> None:
         """The operation has happened although the task was cancelled: it hears of that at its next ``await``."""
         task = asyncio.current_task()
-        if task is not None:
-            self.get_loop().call_soon(_cancel_again, task)
+        if task is None:
+            return
+        goroutine = self.task
+        running = goroutine.carrier if goroutine is not None else None
+        if not isinstance(running, Running) or not running.comes_late(task):
+            self.get_loop().call_soon(cancel_again, task)
 
     def _expire(self) -> None:
         row = self._row
@@ -290,13 +295,6 @@ class Suspended:
 
 def _nobody(suspended: Any) -> None:
     """Stands for the callback that asyncio sets at once."""
-
-
-def _cancel_again(task: asyncio.Task[Any]) -> None:
-    """The cancellation that came too late for the last ``await``, unless ``asyncio.timeout`` has dealt with it."""
-    if not task.done() and task.cancelling():
-        task.cancel()
-        task.uncancel()  # the count stays as it was: it is the same cancellation
 
 
 def suspend(node: Node) -> Suspended:
