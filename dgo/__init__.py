@@ -19,6 +19,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dgo import context as context
+    from dgo import errors as errors
+    from dgo import sync as sync
+    from dgo import testing as testing
+    from dgo import time as time
     from dgo.channels import Chan as Chan
     from dgo.channels import RecvChan as RecvChan
     from dgo.channels import SendChan as SendChan
@@ -260,17 +265,19 @@ _REAL_NAMES = {"current": "current_goroutine", "map": "map_"}
 _MODULES = ("context", "errors", "sync", "testing", "time")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"dgo.{name}")
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'dgo' has no attribute {name!r}")
-    if home != "dgo.errors":
-        importlib.import_module("dgo.driver")  # it knows how to start a cluster on first use
-    value = getattr(importlib.import_module(home), _REAL_NAMES.get(name, name))
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"dgo.{name}")
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module 'dgo' has no attribute {name!r}")
+        if home != "dgo.errors":
+            importlib.import_module("dgo.driver")  # it knows how to start a cluster on first use
+        value = getattr(importlib.import_module(home), _REAL_NAMES.get(name, name))
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from dgo.core.channel import Channel
 from dgo.core.ticket import Ticket
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Chan", "RecvChan", "SendChan"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 def _suspend(node: Node) -> Suspended:
@@ -110,11 +112,33 @@ class _Handle(Shared):
                 text += f", {len(core.senders)} senders waiting"
             return text + (", closed)" if core.closed else ")")
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what this process knows of the channel; asks nobody."""
+        from dgo.runtime.html import card  # notebooks only
 
-class _Sending(_Handle, Generic[T]):
+        facts: dict[str, object] = {"name": self._name, "id": self._id_text, "capacity": self._capacity}
+        core = self._core
+        if core is None:
+            facts["lives"] = "elsewhere"
+        else:
+            with self._node.lock:
+                facts["stored"] = len(core)
+                facts["receivers waiting"] = len(core.receivers)
+                facts["senders waiting"] = len(core.senders)
+                facts["state"] = "closed" if core.closed else "open"
+        return card(type(self).__name__, facts)
+
+
+class SendChan(_Handle, Generic[T_contra]):
+    """The sending end of a channel. Equal to the channel itself.
+
+    Every ``Chan`` is one too, as in Go: a function that takes a ``SendChan[int]`` takes a ``Chan[int]``.
+    """
+
     __slots__ = ()
+    KIND: ClassVar[str] = "send"
 
-    def send(self, value: T, *, timeout: float | None = None) -> None:
+    def send(self, value: T_contra, *, timeout: float | None = None) -> None:
         """Sends ``value``; blocks until it is received (capacity 0) or stored.
 
         The receiver gets a value of its own: nothing mutable is shared.
@@ -153,7 +177,7 @@ class _Sending(_Handle, Generic[T]):
         else:
             node.wait(ticket, "chan send", self, timeout)
 
-    async def asend(self, value: T, *, timeout: float | None = None) -> None:
+    async def asend(self, value: T_contra, *, timeout: float | None = None) -> None:
         """As ``send``, for coroutines: suspends this coroutine only.
 
         A cancellation that comes when the value has been sent already is raised at the next ``await``.
@@ -168,36 +192,38 @@ class _Sending(_Handle, Generic[T]):
             SerializationError: you: the value cannot travel; the message gives the way to the offending part.
             Timeout: the timeout ran out; nothing was sent.
         """
-        pending = self._sending(value, timeout)
-        if pending is not None:
-            await pending
-
-    def _sending(self, value: T, timeout: float | None) -> Suspended | None:
-        """Starts a send; returns what to await, if that is needed."""
         frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
+        suspended = _suspend(self._node)
+        if suspended.is_due:
+            await suspended.pause()
+        if not self._sent(frozen, suspended, timeout):
+            await suspended
+
+    def _sent(self, frozen: Any, suspended: Suspended, timeout: float | None) -> bool:
+        """Starts a send; returns False if ``suspended`` has to be awaited."""
         core = self._core
         node = self._node
-        suspended = _suspend(node)
         with node.lock:
             if core is None:
                 ref = self._ref
                 node.check_open()
                 if ref.credit:  # type: ignore[union-attr] # a handle without a core has a reference
                     node.loans.send(ref, frozen)  # type: ignore[arg-type] # as above
-                    return None
+                    return True
                 wire = node.values.write(frozen, ref.home)  # type: ignore[union-attr] # as above
                 ticket: Ticket = node.remote.start(ref, "send", [wire], suspended.wake, suspended)  # type: ignore[arg-type] # as above
             else:
                 if not core.lent and core.try_send(frozen):
-                    return None
+                    return True
                 ticket = Ticket(suspended.wake, frozen, suspended)
                 if core.lent:
                     node.loans.when_returned(core, Channel.send, ticket)
                 else:
                     core.queue_send(ticket)
-        return suspended.on(ticket, "chan send", self, timeout)
+        suspended.on(ticket, "chan send", self, timeout)
+        return False
 
-    def send_nowait(self, value: T) -> None:
+    def send_nowait(self, value: T_contra) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
 
         Raises:
@@ -228,10 +254,16 @@ class _Sending(_Handle, Generic[T]):
         self._after_loans(close_channel, "chan close")
 
 
-class _Receiving(_Handle, Generic[T]):
-    __slots__ = ()
+class RecvChan(_Handle, Generic[T_co]):
+    """The receiving end of a channel. Equal to the channel itself.
 
-    def recv_ok(self, *, timeout: float | None = None) -> tuple[T, bool] | tuple[None, bool]:
+    Every ``Chan`` is one too, as in Go: a function that takes a ``RecvChan[int]`` takes a ``Chan[int]``.
+    """
+
+    __slots__ = ()
+    KIND: ClassVar[str] = "recv"
+
+    def recv_ok(self, *, timeout: float | None = None) -> tuple[T_co, Literal[True]] | tuple[None, Literal[False]]:
         """Go's ``v, ok := <-ch``: ``(value, True)``, or ``(None, False)`` when closed and drained.
 
         Args:
@@ -244,7 +276,7 @@ class _Receiving(_Handle, Generic[T]):
         """
         return self._recv(timeout)
 
-    def _recv(self, timeout: float | None) -> tuple[T, bool] | tuple[None, bool]:
+    def _recv(self, timeout: float | None) -> tuple[Any, Any]:
         core = self._core
         if core is None:
             value, ok = self._ask("recv", [], "chan receive", timeout)
@@ -262,9 +294,9 @@ class _Receiving(_Handle, Generic[T]):
                 value, ok = found
         if type(value) in ATOMS:
             return value, ok
-        return cast("T", thaw(value, last=True)), ok
+        return thaw(value, last=True), ok
 
-    def recv(self, *, timeout: float | None = None) -> T:
+    def recv(self, *, timeout: float | None = None) -> T_co:
         """The next value, in the order in which they were sent; blocks until there is one.
 
         Args:
@@ -279,9 +311,9 @@ class _Receiving(_Handle, Generic[T]):
         value, ok = self._recv(timeout)
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return cast("T", value)
+        return cast("T_co", value)
 
-    async def arecv(self, *, timeout: float | None = None) -> T:
+    async def arecv(self, *, timeout: float | None = None) -> T_co:
         """As ``recv``, for coroutines: suspends this coroutine only.
 
         A cancellation that comes when a value has been received already is raised at the next ``await``: no value
@@ -296,34 +328,37 @@ class _Receiving(_Handle, Generic[T]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        found = self._receiving(timeout)
-        value, ok = found if type(found) is tuple else await found
+        suspended = _suspend(self._node)
+        if suspended.is_due:
+            await suspended.pause()
+        found = self._received(suspended, timeout)
+        value, ok = found if found is not None else await suspended
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return value if type(value) in ATOMS else cast("T", thaw(value, last=True))
+        return value if type(value) in ATOMS else cast("T_co", thaw(value, last=True))
 
-    def _receiving(self, timeout: float | None) -> Any:
-        """Starts a receive; returns ``(frozen value, ok)``, or a ``Suspended`` whose ``await`` gives that."""
+    def _received(self, suspended: Suspended, timeout: float | None) -> tuple[Any, bool] | None:
+        """Starts a receive; returns ``(frozen value, ok)``, or None: then the ``await`` of ``suspended`` gives that."""
         core = self._core
         node = self._node
-        suspended = _suspend(node)
         with node.lock:
             if core is None:
                 node.check_open()
                 ticket: Ticket = node.remote.start(self._ref, "recv", [], suspended.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
             else:
-                found = core.try_recv()
+                found: tuple[Any, bool] | None = core.try_recv()
                 if found is not None:
                     return found
                 ticket = Ticket(suspended.wake, None, suspended)
                 core.recv(ticket)
-        return suspended.on(ticket, "chan receive", self, timeout)
+        suspended.on(ticket, "chan receive", self, timeout)
+        return None
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> AsyncIterator[T_co]:
         """``async for v in ch``: until closed and drained."""
         return _Values(self)
 
-    def recv_nowait(self) -> T:
+    def recv_nowait(self) -> T_co:
         """The next value if one is there.
 
         Raises:
@@ -345,15 +380,15 @@ class _Receiving(_Handle, Generic[T]):
             value, ok = found
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return cast("T", thaw(value, last=True))
+        return cast("T_co", thaw(value, last=True))
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         """Go's ``for v := range ch``: until closed and drained."""
         while True:
             value, ok = self._recv(None)
             if not ok:
                 return
-            yield cast("T", value)
+            yield cast("T_co", value)
 
 
 class _Values(Generic[T]):
@@ -361,35 +396,25 @@ class _Values(Generic[T]):
 
     __slots__ = ("_channel",)
 
-    def __init__(self, channel: _Receiving[T]) -> None:
+    def __init__(self, channel: RecvChan[T]) -> None:
         self._channel = channel
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
     async def __anext__(self) -> T:
-        found = self._channel._receiving(None)
-        value, ok = found if type(found) is tuple else await found
+        channel = self._channel
+        suspended = _suspend(channel._node)
+        if suspended.is_due:
+            await suspended.pause()
+        found = channel._received(suspended, None)
+        value, ok = found if found is not None else await suspended
         if not ok:
             raise StopAsyncIteration
         return value if type(value) in ATOMS else cast("T", thaw(value, last=True))
 
 
-class SendChan(_Sending[T]):
-    """The sending end of a channel. Equal to the channel itself."""
-
-    __slots__ = ()
-    KIND: ClassVar[str] = "send"
-
-
-class RecvChan(_Receiving[T]):
-    """The receiving end of a channel. Equal to the channel itself."""
-
-    __slots__ = ()
-    KIND: ClassVar[str] = "recv"
-
-
-class Chan(_Sending[T], _Receiving[T]):
+class Chan(SendChan[T], RecvChan[T]):
     """A channel: a typed conduit between goroutines, wherever they run.
 
     It lives in the process that made it; a handle can be passed to any goroutine and is the same channel there.

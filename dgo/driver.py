@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from dgo import channels, context, goroutines, sync
 from dgo import time as dgo_time
-from dgo.errors import ClusterError, MisuseError, Timeout
+from dgo.errors import ClusterError, DgoError, MisuseError, Timeout
 from dgo.runtime import current
 from dgo.runtime.cpus import usable_cpus
 from dgo.runtime.joining import facts_of_this_process, join
@@ -37,6 +37,7 @@ log = logging.getLogger("dgo.driver")
 JOIN_SECONDS = 8.0
 LAST_OUTPUT_SECONDS = 1.0
 EXIT_SECONDS = 2.0
+SHOW_SECONDS = 0.5  # a notebook does not wait longer than that for a table
 
 
 class WorkerInfo(NamedTuple):
@@ -226,6 +227,20 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"Cluster({self._address})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the address and the workers, if the coordinator answers soon."""
+        from dgo.runtime.html import card, listing  # notebooks only
+
+        facts: dict[str, object] = {"address": self._address}
+        try:
+            workers = self._node.workers(timeout=SHOW_SECONDS)
+        except DgoError as error:  # an answer that is late, a cluster that was left
+            return card("Cluster", {**facts, "workers": f"not known: {error}"})
+        count = f"{len(workers)} of {self._expected} have joined" if len(workers) < self._expected else len(workers)
+        columns = ("name", "host", "pid", "state", "goroutines")
+        rows = [[worker[column] for column in columns] for worker in workers]
+        return card("Cluster", {**facts, "workers": count}) + listing(columns, rows)
 
 
 _lifecycle = threading.RLock()

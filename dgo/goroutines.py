@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast, overload
 
 from dgo.core.goroutine import ENDED, Ending, Outcome
 from dgo.core.goroutine import Goroutine as Record
@@ -34,6 +34,7 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class _Token:
@@ -52,7 +53,7 @@ class _Token:
         self.node.spawner.dropped.append(self.record)  # may run anywhere: only note it
 
 
-class Goroutine(Shared, Generic[T]):
+class Goroutine(Shared, Generic[T_co]):
     """A handle on a goroutine; can itself be passed to other goroutines.
 
     It is accepted by ``concurrent.futures.wait`` and ``as_completed``, and can be awaited in asyncio.
@@ -131,7 +132,7 @@ class Goroutine(Shared, Generic[T]):
     def _who(self) -> str:
         return f"goroutine {self.id} ({self._name})"
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: float | None = None) -> T_co:
         """What the function returned; blocks until it has ended.
 
         Raises:
@@ -145,13 +146,13 @@ class Goroutine(Shared, Generic[T]):
         value, error = self._settled(timeout)
         if error is not None:
             raise error
-        return cast("T", value)
+        return cast("T_co", value)
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[Any, None, T_co]:
         """As ``result()``, for coroutines. If the ``await`` is cancelled the goroutine goes on."""
         return self._aresult().__await__()
 
-    async def _aresult(self) -> T:
+    async def _aresult(self) -> T_co:
         if self._outcome is None:
             from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
 
@@ -217,7 +218,7 @@ class Goroutine(Shared, Generic[T]):
             ticket = node.remote.start(self._ref, "cancel", [], *node.host.waker())
         node.wait(ticket, "goroutine", self)
 
-    def add_done_callback(self, fn: Callable[[Goroutine[T]], object]) -> None:
+    def add_done_callback(self, fn: Callable[[Goroutine[T_co]], object]) -> None:
         """Has ``fn(handle)`` called once it has ended (at once if it has); on a thread or goroutine of dgo's."""
         node = self._node
 
@@ -256,6 +257,29 @@ class Goroutine(Shared, Generic[T]):
         if self._core is not None:
             state = f", {('submitted', 'placed', 'running', 'ended')[self._core.state]}"
         return f"Goroutine({self.id}, {self._name}{state})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what this process knows of the goroutine; asks nobody."""
+        from dgo.runtime.html import card  # notebooks only
+
+        facts = {"name": self._name, "id": self.id, "state": self._state_text(), "error": self._error_text()}
+        return card("Goroutine", facts)
+
+    def _state_text(self) -> str:
+        if self._core is None:
+            return "ended" if self._outcome is not None else "spawned elsewhere"
+        outcome: Outcome | None = self._core.outcome
+        if outcome is not None:
+            return ("returned", "raised", "was cancelled", "exited", "lost")[outcome.ending]
+        return ("submitted", "placed", "running", "ended")[self._core.state]
+
+    def _error_text(self) -> str | None:
+        """The exception that ended it, as text: nothing is rebuilt, and it does not count as asked for."""
+        outcome: Outcome | None = self._core.outcome if self._core is not None else None
+        if outcome is None or outcome.ending not in (Ending.RAISED, Ending.LOST):
+            return None
+        _, type_name, message, _ = outcome.value
+        return f"{type_name}: {message}"
 
 
 def _settle_shadow(handle: Goroutine[Any]) -> None:
@@ -355,14 +379,28 @@ def prepare(
 
 
 class Go:
-    """The type of ``dgo.go``."""
+    """Starts a goroutine: ``dgo.go(fn, *args, **kwargs)`` returns a handle on it at once.
+
+    ``dgo.go.options(...)`` returns a ``go`` with other settings.
+
+    Example:
+        >>> g = dgo.go(pow, 2, 10)
+        >>> g.result()
+        1024
+    """
 
     __slots__ = ("_options",)
 
     def __init__(self, options: SpawnOptions | None = None) -> None:
         self._options = options
 
-    def __call__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]:
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Goroutine[T]: ...
+    @overload
+    def __call__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]: ...
+    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Goroutine[Any]:
         """Starts ``fn(*args, **kwargs)`` as a goroutine and returns a handle on it at once.
 
         The function's captured variables, the data of ``__main__`` that it reads and the arguments are
@@ -375,7 +413,7 @@ class Go:
         """
         prepared = prepare(fn, args, kwargs, self._options)
         record = prepared.start(None)
-        return cast("Goroutine[T]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
+        return cast("Goroutine[Any]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
 
     def options(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from dgo.channels import Chan, RecvChan, SendChan
 from dgo.core.select import DEFAULT
@@ -16,8 +16,15 @@ from dgo.wire.snapshot import ATOMS, Payload, freeze, thaw
 
 __all__ = ["DEFAULT", "Case", "Selected", "aselect", "recv", "select", "send"]
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
-class Selected(NamedTuple):
+
+class Selected(NamedTuple, Generic[T_co]):
     """Which case of a select happened.
 
     Attributes:
@@ -27,19 +34,19 @@ class Selected(NamedTuple):
     """
 
     index: int  # type: ignore[assignment] # tuple's method of that name gives way to the contract's
-    value: Any
+    value: T_co
     ok: bool
 
 
 _new_entry: Callable[[type[Entry], tuple[Any, ...]], Entry] = tuple.__new__
 
 
-class Case:
+class Case(Generic[T_co]):
     """One case of a select: what ``dgo.recv(ch)`` and ``dgo.send(ch, v)`` return."""
 
     __slots__ = ("channel", "sending", "value")
 
-    def __init__(self, channel: Chan[Any] | SendChan[Any] | RecvChan[Any] | None, sending: bool, value: Any) -> None:
+    def __init__(self, channel: SendChan[Any] | RecvChan[Any] | None, sending: bool, value: Any) -> None:
         self.channel = channel
         self.sending = sending
         self.value = value
@@ -50,29 +57,52 @@ class Case:
         return f"recv({self.channel!r})"
 
 
-def recv(ch: Chan[Any] | RecvChan[Any] | None) -> Case:
+@overload
+def recv(ch: RecvChan[T]) -> Case[T | None]: ...
+@overload
+def recv(ch: None) -> Case[None]: ...
+@overload
+def recv(ch: RecvChan[T] | None) -> Case[T | None]: ...
+def recv(ch: RecvChan[Any] | None) -> Case[Any]:
     """The case "receive from ``ch``"; None is Go's nil channel, which is never ready.
 
     Raises:
         TypeError: you: ``ch`` is no channel that can receive.
     """
-    if type(ch) is not Chan and ch is not None and not isinstance(ch, (Chan, RecvChan)):
+    if type(ch) is not Chan and ch is not None and not isinstance(ch, RecvChan):
         raise TypeError(f"dgo.recv() takes a channel that can receive, or None, not {ch!r:.80}")
     return Case(ch, False, None)
 
 
-def send(ch: Chan[Any] | SendChan[Any] | None, value: Any) -> Case:
+def send(ch: SendChan[T] | None, value: T) -> Case[None]:
     """The case "send ``value`` to ``ch``"; the value is copied when ``select`` is called.
 
     Raises:
         TypeError: you: ``ch`` is no channel that can send.
     """
-    if type(ch) is not Chan and ch is not None and not isinstance(ch, (Chan, SendChan)):
+    if type(ch) is not Chan and ch is not None and not isinstance(ch, SendChan):
         raise TypeError(f"dgo.send() takes a channel that can send, or None, not {ch!r:.80}")
     return Case(ch, True, value)
 
 
-def select(*cases: Case, default: bool = False, timeout: float | None = None) -> Selected:
+# The type of ``value``: None (a send, a default, a closed channel), or what one of the channels carries.
+@overload
+def select(a: Case[A], /, *, default: bool = ..., timeout: float | None = ...) -> Selected[A | None]: ...
+@overload
+def select(
+    a: Case[A], b: Case[B], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | None]: ...
+@overload
+def select(
+    a: Case[A], b: Case[B], c: Case[C], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | C | None]: ...
+@overload
+def select(
+    a: Case[A], b: Case[B], c: Case[C], d: Case[D], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | C | D | None]: ...
+@overload
+def select(*cases: Case[T], default: bool = ..., timeout: float | None = ...) -> Selected[T | None]: ...
+def select(*cases: Case[Any], default: bool = False, timeout: float | None = None) -> Selected[Any]:
     """Waits until one of the cases can happen, and has exactly that one happen, wherever the channels live.
 
     If several are ready one of them is chosen at random, with equal chances. Without any case that can ever
@@ -111,7 +141,23 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
     return Selected(index, thaw(value, last=True), ok)
 
 
-async def aselect(*cases: Case, default: bool = False, timeout: float | None = None) -> Selected:
+@overload
+async def aselect(a: Case[A], /, *, default: bool = ..., timeout: float | None = ...) -> Selected[A | None]: ...
+@overload
+async def aselect(
+    a: Case[A], b: Case[B], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | None]: ...
+@overload
+async def aselect(
+    a: Case[A], b: Case[B], c: Case[C], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | C | None]: ...
+@overload
+async def aselect(
+    a: Case[A], b: Case[B], c: Case[C], d: Case[D], /, *, default: bool = ..., timeout: float | None = ...
+) -> Selected[A | B | C | D | None]: ...
+@overload
+async def aselect(*cases: Case[T], default: bool = ..., timeout: float | None = ...) -> Selected[T | None]: ...
+async def aselect(*cases: Case[Any], default: bool = False, timeout: float | None = None) -> Selected[Any]:
     """As ``select``, for coroutines: suspends this coroutine only.
 
     A cancellation that comes when a case has happened already is raised at the next ``await``: nothing is lost.
@@ -132,6 +178,8 @@ async def aselect(*cases: Case, default: bool = False, timeout: float | None = N
     from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
 
     suspended = suspend(node)
+    if suspended.is_due:
+        await suspended.pause()
     with node.lock:
         if not entries:
             found = None
@@ -148,7 +196,7 @@ async def aselect(*cases: Case, default: bool = False, timeout: float | None = N
     return Selected(index, value if type(value) in ATOMS else thaw(value, last=True), ok)
 
 
-def _entries(cases: tuple[Case, ...], default: bool, timeout: float | None) -> tuple[list[Entry], Node | None]:
+def _entries(cases: tuple[Case[Any], ...], default: bool, timeout: float | None) -> tuple[list[Entry], Node | None]:
     """The cases as the runtime takes them; None in place of the node if none can ever be ready."""
     if default and timeout is not None:
         raise ValueError("dgo.select(): with default=True there is nothing to wait for, so no timeout")
@@ -166,7 +214,7 @@ def _entries(cases: tuple[Case, ...], default: bool, timeout: float | None) -> t
     return entries, node
 
 
-def _frozen(case: Case) -> Any:
+def _frozen(case: Case[Any]) -> Any:
     value = case.value
     if type(value) in ATOMS:
         return value
@@ -177,7 +225,7 @@ def _frozen(case: Case) -> Any:
     return frozen
 
 
-def _never(default: bool, timeout: float | None) -> Selected:
+def _never(default: bool, timeout: float | None) -> Selected[Any]:
     """A select of which no case can ever be ready."""
     if default:
         return Selected(DEFAULT, None, False)
@@ -193,7 +241,7 @@ class _Over:
 
     __slots__ = ("_cases",)
 
-    def __init__(self, cases: tuple[Case, ...]) -> None:
+    def __init__(self, cases: tuple[Case[Any], ...]) -> None:
         self._cases = cases
 
     def __repr__(self) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GOROUTINE", "OWN_DESCRIPTORS", "Suspended", "Wakes", "suspend"]
 
+IN_A_ROW = 100  # operations of one loop, after which others run first
 OWN_DESCRIPTORS = 1  # those that asyncio watches for itself, so that threads can wake it
 
 GOROUTINE: contextvars.ContextVar[Task] = contextvars.ContextVar("dgo goroutine")  # of an ``async def`` goroutine
@@ -46,13 +47,15 @@ class Wakes:
 
     Attributes:
         waiting: how many coroutines of this loop wait on tickets.
+        operations: how many have begun since one of them let others run first.
     """
 
-    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "waiting")
+    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "operations", "waiting")
 
     def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         self.node = node
         self.waiting = 0
+        self.operations = 0
         self._loop = weakref.ref(loop)
         self._done: deque[Suspended] = deque()
         self._scheduled = False
@@ -145,6 +148,16 @@ class Suspended:
     def wake(self) -> Callable[[Ticket], object]:
         """For the ticket whose ``owner`` this is."""
         return self._wakes.wake
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the coroutine has to let others run before it begins an operation (``pause``)."""
+        return self._wakes.operations > IN_A_ROW
+
+    async def pause(self) -> None:
+        """Lets others run: a loop of operations that are ready at once must not keep its loop for itself."""
+        self._wakes.operations = 0
+        await asyncio.sleep(0)
 
     def on(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Suspended:
         """Says what is awaited, as for ``Node.wait``; returns self, whose ``await`` gives ``(result, ok)``."""
@@ -311,4 +324,5 @@ def suspend(node: Node) -> Suspended:
     wakes = node.loops.get(loop)
     if wakes is None:
         wakes = node.loops[loop] = Wakes(node, loop)
+    wakes.operations += 1
     return Suspended(wakes)

@@ -25,6 +25,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from greenlet import GreenletExit
+
 from dgo.core.ticket import Ticket
 from dgo.errors import MisuseError
 from dgo.runtime.awaiting import GOROUTINE, OWN_DESCRIPTORS
@@ -37,7 +39,7 @@ from dgo.runtime.wrapped import WrappedSelector
 if TYPE_CHECKING:
     from dgo.runtime.greenlets import GreenletHost
 
-__all__ = ["Coroutines"]
+__all__ = ["Coroutines", "TurnsSelector"]
 
 log = logging.getLogger("dgo.coroutines")
 
@@ -76,8 +78,8 @@ class _Turns(Action):
             )
 
 
-class _Selector(WrappedSelector):
-    """What the loop calls between two turns."""
+class TurnsSelector(WrappedSelector):
+    """What a loop calls between two turns: ``between`` lets others run, and says whether to poll the descriptors."""
 
     def __init__(self, inner: selectors.BaseSelector, between: Callable[[float | None], bool]) -> None:
         super().__init__(inner)
@@ -118,8 +120,9 @@ class Coroutines:
         self.host = host
         self.running = 0
         self.resting = False
+        self._closed = False
         self._input = False  # a descriptor is ready, if those are watched
-        self._selector = _Selector(host.selector(), self._between)
+        self._selector = TurnsSelector(host.selector(), self._between)
         self.loop = _Loop(self, self._selector)
         self._watched = host.watch(self._selector.fileno(), self._on_input)
         self.loop.set_task_factory(self._make_child)
@@ -170,11 +173,29 @@ class Coroutines:
         self.wake()
         return asyncio_task
 
+    def close(self) -> None:
+        """Ends the coroutines, unheard, and the loop, of a node that is no more (in a simulation). From the hub."""
+        for asyncio_task in asyncio.all_tasks(self.loop):
+            asyncio_task._log_destroy_pending = False  # type: ignore[attr-defined] # nobody is to hear of them
+            coroutine = asyncio_task.get_coro()
+            try:
+                if isinstance(coroutine, Coroutine):
+                    coroutine.close()
+            except BaseException as error:  # noqa: BLE001 - as above
+                log.debug("a coroutine of a simulation that has ended: %r", error)
+        self._closed = True
+        self.loop.stop()
+        carrier = self._turns.carrier
+        if carrier is not None and not carrier.dead:
+            carrier.throw(GreenletExit)  # a coroutine that was switched out takes it; then the loop stops by itself
+        if not self.loop.is_running():
+            self.loop.close()
+
     # ---- the loop --------------------------------------------------------------------------------------
 
     def turns(self) -> None:
-        """Runs the loop, for ever. In a carrier of its own."""
-        while True:
+        """Runs the loop, until ``close``. In a carrier of its own."""
+        while not self._closed:
             try:
                 self.loop.run_forever()
             except (KeyboardInterrupt, SystemExit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ def get() -> Node:
     """The node; starts an embedded cluster on first use in a driver."""
     if _node is not None:
         return _node
+    if _starter is None:  # a module of dgo's is used, and no name of the package has been yet, which brings this one
+        importlib.import_module("dgo.driver")
     assert _starter is not None
     return _starter()
 

@@ -51,5 +51,8 @@ class Host(Protocol):
         """How many goroutines (threads, in the driver) sleep because an asyncio loop on which all coroutines wait
         has nothing to do."""
 
+    def loops_run(self) -> None:
+        """From now on asyncio's loops may run in goroutines here."""
+
     def who(self) -> list[int]:
         """Who calls, for ownership: ``[node, spawner, number]`` of a goroutine, ``[node, 0, thread]`` of a thread."""

@@ -29,6 +29,7 @@ from dgo.core.timers import Timer, Timers
 from dgo.errors import Cancelled, ClusterError
 from dgo.ids import node_name
 from dgo.runtime.alarms import Alarms
+from dgo.runtime.census import Census
 from dgo.runtime.homes import Homes
 from dgo.runtime.links import Links
 from dgo.runtime.loans import Loans
@@ -131,6 +132,7 @@ class Node:
         self.spawner = Spawner(self)
         self.alarms = Alarms(self)
         self.sleepers = Sleepers(self)
+        self.census = Census(self)
         self.handle(Msg.DOWN, self._on_down)
         self.handle(Msg.ADDRESS, self._on_address)
         self.handle(Msg.CALL, self._on_call)

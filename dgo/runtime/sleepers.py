@@ -20,7 +20,9 @@ ASK_SECONDS = 1.0  # how often, at most
 OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-executor", "dgo-sysmon"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
-SELF_ENDING = frozenset({"status", "count", "last output", "output window", "code", "module", "spawn window"})
+SELF_ENDING = frozenset(
+    {"status", "count", "census", "last output", "output window", "code", "module", "spawn window", "asyncio"}
+)
 
 
 class Sleepers:

@@ -30,7 +30,24 @@ __all__ = ["ThreadHost"]
 log = logging.getLogger("dgo.driver")
 
 HOUSEKEEPING_SECONDS = 0.1
+SIGNAL_SECONDS = 0.2  # a waiting thread looks so often whether there was a signal that did not wake it
 COMPANY_SECONDS = 0.0003  # how long a queued spawn may wait for more of them
+
+
+def _pass(gate: _thread.LockType) -> None:
+    # A signal that comes just before acquire() falls asleep does not wake it (tests/system/test_signals.py).
+    while not gate.acquire(True, SIGNAL_SECONDS):
+        pass
+
+
+def _pass_within(gate: _thread.LockType, seconds: float) -> bool:
+    if seconds <= SIGNAL_SECONDS:
+        return gate.acquire(True, max(seconds, 0.0))
+    end = time.monotonic() + seconds
+    while not gate.acquire(True, min(SIGNAL_SECONDS, max(end - time.monotonic(), 0.0))):
+        if time.monotonic() >= end:
+            return False
+    return True
 
 
 def _open_gate(ticket: Ticket) -> None:
@@ -73,12 +90,12 @@ class ThreadHost:
         gate = ticket.owner
         try:
             if timeout is None:
-                gate.acquire()
-            elif not gate.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)):
+                _pass(gate)
+            elif not _pass_within(gate, timeout):
                 with node.lock:
                     ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({node.waits[ticket].kind})"))
                 self.flush()
-                gate.acquire()
+                _pass(gate)
         except BaseException:  # a signal's exception: nobody waits any more
             with node.lock:
                 ticket.cancel(Cancelled("interrupted"))
@@ -154,6 +171,9 @@ class ThreadHost:
     def sleeping_with(self, loop: Any) -> int:
         """The thread that runs it."""
         return 1 if loop is not None and loop.is_running() else 0
+
+    def loops_run(self) -> None:
+        """Each has a thread for itself."""
 
     def yield_(self) -> None:
         """Lets another thread run."""

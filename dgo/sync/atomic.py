@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from dgo.core.atomic import Atomic as Core
 from dgo.runtime import current
@@ -65,7 +65,13 @@ class Atomic(SharedObject, Generic[T]):
         with self._node.lock:
             core.value = frozen
 
-    def add(self, n: Any) -> T:
+    @overload
+    def add(self: Atomic[int], n: int) -> int: ...
+    @overload
+    def add(self: Atomic[float], n: float) -> float: ...
+    @overload
+    def add(self: Atomic[complex], n: complex) -> complex: ...
+    def add(self, n: Any) -> Any:
         """Adds ``n`` to the value, which is a number; returns the new value.
 
         Raises:
@@ -76,13 +82,13 @@ class Atomic(SharedObject, Generic[T]):
             raise TypeError(f"Atomic.add() takes a number, not {n!r:.80}")
         core = self._core
         if core is None:
-            return thaw(self._ask("add", n))  # type: ignore[return-value] # a number
+            return thaw(self._ask("add", n))
         with self._node.lock:
             value = core.value
             if type(value) in NUMBERS:
                 core.value = value = value + n
-                return value  # type: ignore[no-any-return] # a number
-        return change(self._node, core, total, n)  # type: ignore[no-any-return] # a number
+                return value
+        return change(self._node, core, total, n)
 
     def swap(self, value: T) -> T:
         """Sets the value; returns the old one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast, overload
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, cast, overload
 
 from dgo.core.map import Map as Core
 from dgo.runtime import current
@@ -53,7 +53,7 @@ class Map(SharedObject, MutableMapping[K, V]):
         self._core = Core()
         self._ref = None
 
-    def _keyed(self, name: str, key: Any, *values: Any) -> tuple[Any, bool]:
+    def _keyed(self, name: str, key: Any, *values: Any) -> tuple[Any, Any]:
         """One operation on a key: the frozen value, and whether the key was there.
 
         Raises:
@@ -67,11 +67,11 @@ class Map(SharedObject, MutableMapping[K, V]):
         own = key if type(frozen) is not Payload else thaw(frozen)  # the caller may change its key later
         method = getattr(self._core, name)
         with self._node.lock:
-            return cast("tuple[Any, bool]", method(own, frozen, *values))
+            return cast("tuple[Any, Any]", method(own, frozen, *values))
 
     # ---- Go's sync.Map ---------------------------------------------------------------------------
 
-    def load(self, key: K) -> tuple[V | None, bool]:
+    def load(self, key: K) -> tuple[V, Literal[True]] | tuple[None, Literal[False]]:
         """``(value, True)``, or ``(None, False)`` if the key is not there.
 
         Raises:
@@ -80,7 +80,7 @@ class Map(SharedObject, MutableMapping[K, V]):
             ChannelLost: the world: the process in which the map lived has died.
         """
         value, there = self._keyed("load", key)
-        return cast("V | None", thaw(value)), there
+        return cast("V", thaw(value)), there
 
     def store(self, key: K, value: V) -> None:
         """Sets the value of a key.
@@ -103,7 +103,7 @@ class Map(SharedObject, MutableMapping[K, V]):
         actual, loaded = self._keyed("load_or_store", key, freeze(value, "the value"))
         return cast("V", thaw(actual)), loaded
 
-    def load_and_delete(self, key: K) -> tuple[V | None, bool]:
+    def load_and_delete(self, key: K) -> tuple[V, Literal[True]] | tuple[None, Literal[False]]:
         """Removes a key: ``(its value, True)``, or ``(None, False)`` if it was not there.
 
         Raises:
@@ -112,7 +112,7 @@ class Map(SharedObject, MutableMapping[K, V]):
             ChannelLost: the world: the process in which the map lived has died.
         """
         value, loaded = self._keyed("load_and_delete", key)
-        return cast("V | None", thaw(value)), loaded
+        return cast("V", thaw(value)), loaded
 
     def delete(self, key: K) -> None:
         """Removes a key, if it is there.
@@ -161,7 +161,7 @@ class Map(SharedObject, MutableMapping[K, V]):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return self._keyed("contains", key)[1]
+        return bool(self._keyed("contains", key)[1])
 
     def __len__(self) -> int:
         if self._core is None:
@@ -220,7 +220,11 @@ class Map(SharedObject, MutableMapping[K, V]):
                 if there:  # else another goroutine was faster
                     return key, cast("V", value)
 
-    def setdefault(self, key: K, default: Any = None, /) -> Any:
+    @overload
+    def setdefault(self: Map[K, V | None], key: K, default: None = None, /) -> V | None: ...
+    @overload
+    def setdefault(self, key: K, default: V, /) -> V: ...
+    def setdefault(self, key: Any, default: Any = None, /) -> Any:
         """The value of a key; if there is none, stores ``default``."""
         return self.load_or_store(key, default)[0]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from dgo.testing.cluster import LocalCluster
+from dgo.testing.cluster import LocalCluster, NoEnd
+from dgo.testing.leaks import no_leaks
+from dgo.testing.sequencer import Sequencer
+from dgo.testing.simulate import simulate
 
-__all__ = ["LocalCluster"]
+__all__ = ["LocalCluster", "NoEnd", "Sequencer", "no_leaks", "simulate"]

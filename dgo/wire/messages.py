@@ -119,6 +119,10 @@ class Msg(IntEnum):
     STOP = 80  # spawner -> coordinator: worker (0: none has it), [[number, calls of cancel()], ...]
     #            coordinator -> worker: spawner, the same
     DROPPED = 81  # coordinator -> spawner: numbers that no worker had, and none will have
+    # who is alive (``dgo.runtime.census``)
+    WHO = 120  # any -> node: question number, job
+    WHO_LIVES = 121  # node -> asker: question number, those that it has spawned: [[number, name], ...], those that it
+    #                  runs: [[spawner, number, name, worker, what it does, seconds that it has waited or None], ...]
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})  # msgpack also makes timestamps
@@ -189,6 +193,8 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.ASLEEP: (_BOOL,),
     Msg.STOP: (_INT, _LIST),
     Msg.DROPPED: (_LIST,),
+    Msg.WHO: (_INT, _INT),
+    Msg.WHO_LIVES: (_INT, _LIST, _LIST),
 }
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack

@@ -19,13 +19,12 @@ class Write(NamedTuple):
 def keeper(reads: dgo.Chan[Read], writes: dgo.Chan[Write]) -> None:
     state: dict[int, int] = {}  # nobody else can reach it
     while True:
-        chosen = dgo.select(dgo.recv(reads), dgo.recv(writes))
-        request = chosen.value
-        if chosen.index == 0:
-            request.reply.send(state.get(request.key, 0))
-        else:
-            state[request.key] = request.value
-            request.reply.send(True)
+        match dgo.select(dgo.recv(reads), dgo.recv(writes)).value:
+            case Read(key, answer):
+                answer.send(state.get(key, 0))
+            case Write(key, value, done):
+                state[key] = value
+                done.send(True)
 
 
 def write(writes: dgo.Chan[Write], key: int) -> None:

@@ -101,3 +101,24 @@ def test_map_never_has_more_than_limit_goroutines_in_flight(everywhere):
         return list(dgo.map(visit, range(30), limit=3))
 
     assert everywhere(body) == list(range(30))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_map_whose_wait_is_broken_off_cancels_the_calls_in_flight(everywhere, ordered):
+    def body():
+        started, ended = dgo.Chan(4), dgo.Chan(4)
+
+        def visit(i):
+            try:
+                started.send(i, timeout=LIMIT)
+                dgo.Chan().recv(timeout=LIMIT)
+            except dgo.Cancelled:
+                ended.send(i, timeout=LIMIT)
+                raise
+
+        mapping = dgo.go(lambda: list(dgo.map(visit, range(30), limit=4, ordered=ordered)))
+        begun = sorted(started.recv(timeout=LIMIT) for _ in range(4))
+        mapping.cancel()
+        return begun == sorted(ended.recv(timeout=LIMIT) for _ in range(4))
+
+    assert everywhere(body)

@@ -31,6 +31,15 @@ def test_a_program_without_a_main_guard_runs_its_top_level_once(output, how):
     ) == ["top", "[0, 1, 4, 9]"]
 
 
+def test_a_program_may_begin_with_a_name_from_a_module_of_dgo(output):
+    assert output("""
+        from dgo.channels import Chan
+        ch = Chan(1)
+        ch.send("first of all")
+        print(ch.recv())
+    """) == ["first of all"]
+
+
 @pytest.mark.parametrize("how", ["file", "stdin"])
 def test_an_exception_class_of_main_is_caught_by_its_type(output, how):
     assert output(

@@ -11,20 +11,21 @@ from .random_programs import plan, run
 
 QUICK = range(200)
 MANY = range(1_000, 3_000)
+EXPLORED = range(1_000)
 
 
-def check(seed):
+def check(seed, explore=False):
     program = plan(seed)
-    with LocalCluster(nodes=3, seed=seed) as cluster:
+    with LocalCluster(nodes=3, seed=seed, explore=explore) as cluster:
         log = cluster.run(run, program)
         assert cluster.panics == []
     found = violations(log, program.capacities)
     assert found == [], f"seed {seed}, capacities {program.capacities}\n{log}"
 
 
-def check_with_a_death(seed):
+def check_with_a_death(seed, explore=False):
     program = plan(seed)
-    with LocalCluster(nodes=3, seed=seed) as cluster:
+    with LocalCluster(nodes=3, seed=seed, explore=explore) as cluster:
         log = cluster.run(run, program, lambda: cluster.kill(1 + seed % 2))
     # What was stored in the dead process is gone, and what the dead had seen is not known.
     found = [text for text in violations(log, program.capacities) if "never received" not in text]
@@ -40,6 +41,13 @@ def test_a_random_program_has_a_history_that_channels_can_have(seed):
 @pytest.mark.parametrize("seed", MANY)
 def test_many_random_programs_have_histories_that_channels_can_have(seed):
     check(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", EXPLORED)
+def test_a_history_is_one_that_channels_can_have_wherever_goroutines_are_switched_out(seed):
+    check(seed, explore=True)
+    check_with_a_death(seed, explore=True)
 
 
 @pytest.mark.parametrize("seed", QUICK)

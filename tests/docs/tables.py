@@ -34,6 +34,7 @@ KINDS: dict[str, type] = {
     "group": dgo.ErrGroup,
     "flights": dgo.SingleFlight,
     "sem": dgo.Semaphore,
+    "executor": dgo.Executor,
 }
 #: Names for anything.
 ANYTHING = (
@@ -161,4 +162,4 @@ def typed_module(page: Path) -> str:
 def _parameters(kind: type) -> str:
     if kind is dgo.Map:
         return "[Any, Any]"
-    return "[Any]" if kind in (dgo.Chan, dgo.Goroutine, dgo.Atomic) else ""
+    return "[Any]" if kind in (dgo.Chan, dgo.Goroutine, dgo.Atomic, dgo.Selected) else ""

@@ -34,7 +34,8 @@ CONSTRUCTS = (
     *("sf.Forget(k)", "semaphore.NewWeighted(n)", "sem.Acquire(ctx, k)", "sem.TryAcquire(k)", "sem.Release(k)"),
     *("runtime.Gosched()", "runtime.Goexit()", "runtime.NumGoroutine()", "runtime.GOMAXPROCS(n)", "runtime.NumCPU()"),
     *("runtime.LockOSThread()", "panic(v)", "recover()", "defer f(x)", "all goroutines are asleep", "-race", "GODEBUG"),
-    *("`main` returns", "a leak of goroutines"),
+    *("`main` returns", "a leak of goroutines", "goleak", "testing/synctest", "t.Deadline()", "thing.Method(x)"),
+    *("break Label", "signal.NotifyContext", "runtime.GOMAXPROCS(0)", "OnceValues", "atomic.Pointer[T]"),
 )
 
 

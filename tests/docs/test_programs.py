@@ -15,13 +15,21 @@ FAST = (
     *(DOCS / "by_example" / f"{name}.md" for name in ("goroutines", "channels", "selecting", "closing_channels")),
     *(DOCS / "by_example" / f"{name}.md" for name in ("worker_pools", "waitgroups", "mutexes", "stateful_goroutines")),
 )
+#: Of these the first one only.
+FIRST_IS_FAST = tuple(DOCS / f"{name}.md" for name in ("asyncio", "executor", "testing", "notebooks"))
 PROGRAMS = [program for document in (README, *PAGES) for program in programs(document)]
+
+
+FAST_PROGRAMS = {
+    *(program for program in PROGRAMS if program.document in FAST),
+    *(programs(document)[0] for document in FIRST_IS_FAST),
+}
 
 
 def parameters() -> list[object]:
     """The programs, as parameters of a test."""
     return [
-        pytest.param(program, id=program.name, marks=[] if program.document in FAST else [pytest.mark.slow])
+        pytest.param(program, id=program.name, marks=[] if program in FAST_PROGRAMS else [pytest.mark.slow])
         for program in PROGRAMS
     ]
 

@@ -148,3 +148,26 @@ def test_the_hooks_of_asynchronous_generators_belong_to_the_loop_that_runs(run):
     before = sys.get_asyncgen_hooks()
     assert run(main) == (True, True, True)
     assert sys.get_asyncgen_hooks() == before
+
+
+def test_asyncio_run_in_a_plain_goroutine_of_a_simulation_parks_it_in_virtual_time(run):
+    def plain(ch):
+        async def main():
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await asyncio.sleep(1000)
+            value = await ch.arecv()
+            ch.send("blocking")
+            return value, loop.time() - began >= 1000
+
+        return asyncio.run(main())
+
+    async def main():
+        channels = [dgo.Chan() for _ in range(3)]
+        goroutines = [dgo.go(plain, ch) for ch in channels]
+        for n, ch in enumerate(channels):
+            await ch.asend(n)
+        said = [await ch.arecv() for ch in channels]
+        return said, [await goroutine for goroutine in goroutines]
+
+    assert run(main) == (["blocking"] * 3, [(0, True), (1, True), (2, True)])

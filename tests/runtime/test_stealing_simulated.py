@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import dgo
@@ -25,22 +27,25 @@ def test_a_handle_in_a_goroutine_s_arguments_outlives_its_being_stolen(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_goroutine_that_is_given_back_still_needs_its_labels(seed):
+def test_a_goroutine_that_is_given_back_still_needs_its_labels(seed, monkeypatch):
     with dgo.testing.LocalCluster(nodes=4, seed=seed) as cluster:
         first, second, _unlabelled = cluster.nodes[1:]
         loads = cluster.coordinator.placement.loads
         for node in (first, second):
             loads[node.id].labels["zone"] = "a"
+        loads[second.id].open = False
 
-        def body():
-            loads[second.id].open = False
-            first.host.carriers.pump = lambda: None  # it starts nothing
-            labelled = dgo.go.options(labels={"zone": "a"})
-            spawned = [labelled(lambda: dgo.current().worker) for _ in range(4)]
-            dgo.sleep(1)
+        def give_back():
             loads[first.id].open, loads[second.id].open = False, True
             first.host.give_back(4)
-            del first.host.carriers.pump
+
+        # A goroutine's function is a copy: it finds this one, which runs in the same process, by name.
+        monkeypatch.setattr(sys, "give_back_for_a_test", give_back, raising=False)
+
+        def body():
+            labelled = dgo.go.options(labels={"zone": "a"})
+            labelled(lambda: sys.give_back_for_a_test())
+            spawned = [labelled(lambda: dgo.current().worker) for _ in range(4)]
             return [goroutine.result() for goroutine in spawned]
 
-        assert cluster.run(body) == [second.name] * 4
+        assert set(cluster.run(body)) <= {first.name, second.name}  # those that had not come yet stay
