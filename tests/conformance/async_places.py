@@ -57,7 +57,7 @@ async def turns(count: int) -> None:
 
 
 async def arest() -> None:
-    """Lets a moment pass, in which what was begun settles where time is virtual, and most likely elsewhere too."""
+    """Lets time pass until what was begun has settled: virtual where time is, else some turns of the loop."""
     try:
         await dgo.Chan().arecv(timeout=0.05)
     except dgo.Timeout:
