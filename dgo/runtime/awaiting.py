@@ -242,7 +242,7 @@ class Suspended:
 
     def resume(self) -> None:
         """The ticket has ended: the coroutine goes on. In the loop."""
-        callback, self._context, context = self._callback, None, self._context
+        callback, context = self._callback, self._context
         if callback is not None and context is not None:
             context.run(callback, self)
 
