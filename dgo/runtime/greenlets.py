@@ -213,6 +213,10 @@ class GreenletHost:
         """Has a goroutine's coroutine run."""
         self.coroutines.start(task, coroutine)
 
+    def threads(self) -> int:
+        """The one in which all this runs."""
+        return 1
+
     def sleeping_with(self, loop: Any) -> int:
         """All coroutines of the node's own loop; of another one the goroutine that runs it."""
         if self._coroutines is not None and loop is self._coroutines.loop:

@@ -51,6 +51,9 @@ class Host(Protocol):
         """How many goroutines (threads, in the driver) sleep because an asyncio loop on which all coroutines wait
         has nothing to do."""
 
+    def threads(self) -> int:
+        """How many threads of the program there are, the main one included: each of them may wake others."""
+
     def loops_run(self) -> None:
         """From now on asyncio's loops may run in goroutines here."""
 

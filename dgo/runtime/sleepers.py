@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from dgo.core.ticket import DONE, Ticket
@@ -17,7 +16,6 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
-OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-executor", "dgo-sysmon"})
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset(
@@ -52,10 +50,10 @@ class Sleepers:
             if not wakes.asleep():
                 return True
             waiting += node.host.sleeping_with(wakes.loop)
-        threads = [thread for thread in threading.enumerate() if thread.name not in OWN_THREADS]
+        threads = node.host.threads()
         if node.execution is None:
-            return len(threads) > waiting  # every thread of the program has to wait on dgo
-        return len(node.execution.live) > waiting or sum(not _stands_in(thread) for thread in threads) > 1
+            return threads > waiting  # every thread of the program has to wait on dgo
+        return threads > 1 or len(node.execution.live) > waiting
 
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
@@ -87,8 +85,3 @@ class Sleepers:
         for ticket, wait in list(self._node.waits.items()):
             if wait.timeout is None and wait.kind not in SELF_ENDING:
                 ticket.cancel(Deadlock(text))
-
-
-def _stands_in(thread: threading.Thread) -> bool:
-    """Whether it is an object that ``current_thread()`` made: in a worker for a goroutine, which is counted as such."""
-    return isinstance(thread, threading._DummyThread)

@@ -29,6 +29,8 @@ __all__ = ["ThreadHost"]
 
 log = logging.getLogger("dgo.driver")
 
+# These wake nobody; tqdm's stays once a progress bar was shown.
+OWN_THREADS = frozenset({"dgo-input", "dgo-callbacks", "dgo-aside", "dgo-executor", "dgo-sysmon", "tqdm_monitor"})
 HOUSEKEEPING_SECONDS = 0.1
 SIGNAL_SECONDS = 0.2  # a waiting thread looks so often whether there was a signal that did not wake it
 COMPANY_SECONDS = 0.0003  # how long a queued spawn may wait for more of them
@@ -171,6 +173,10 @@ class ThreadHost:
     def sleeping_with(self, loop: Any) -> int:
         """The thread that runs it."""
         return 1 if loop is not None and loop.is_running() else 0
+
+    def threads(self) -> int:
+        """All but dgo's own."""
+        return sum(thread.name not in OWN_THREADS for thread in threading.enumerate())
 
     def loops_run(self) -> None:
         """Each has a thread for itself."""

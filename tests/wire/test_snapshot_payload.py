@@ -66,7 +66,7 @@ def _raise(message: str) -> None:
         (),
         (1, ("a", (None,))),
         frozenset({1, (2, 3)}),
-        Channel(),
+        pytest.param(Channel(), id="a channel"),
     ],
     ids=repr,
 )

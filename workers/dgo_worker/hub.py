@@ -29,6 +29,7 @@ import logging
 import math
 import selectors
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -48,6 +49,7 @@ from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import Action, GreenletHost
 from dgo.runtime.loops import outside
 from dgo.runtime.running import Running
+from dgo.runtime.threads import OWN_THREADS
 from dgo.transport.zeromq import ZmqTransport
 from dgo_worker import preemption
 from dgo_worker.selector import epoll_selector
@@ -296,6 +298,16 @@ class HubHost(GreenletHost):
     def runnable(self) -> bool:
         """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
         return bool(self._queue or self._preempted) or _native_thread() != self._thread_id
+
+    def threads(self) -> int:
+        """The hub's, and those of the program (greenlets of gevent's, most of them); not what only stands for one.
+
+        ``threading.current_thread()`` in a goroutine makes such an object, which stays.
+        """
+        return sum(
+            thread.name not in OWN_THREADS and not isinstance(thread, threading._DummyThread)
+            for thread in threading.enumerate()
+        )
 
     # ---- asyncio ---------------------------------------------------------------------------------
 
