@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests wait more than they compute, so a few processes share a core. A file's tests share a cluster.
+JOBS ?= 3
+PARALLEL := -n $(JOBS) --dist loadfile
 
 .PHONY: demo test test-all test-e2e lint docs docs-serve bench clean
 
@@ -14,10 +17,10 @@ demo: $(VENV)/.ready   ## the first program of the README
 	$(BIN)/python examples/goroutines.py
 
 test: $(VENV)/.ready   ## the fast tests
-	$(BIN)/python -m pytest -m "not slow and not e2e"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not e2e"
 
 test-all: $(VENV)/.ready   ## the fast and the slow tests, not those that need a container engine
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not e2e"
 
 test-e2e: $(VENV)/.ready   ## a real compose cluster (skips with a reason where no engine answers)
 	$(BIN)/python -m pytest -m e2e tests/e2e

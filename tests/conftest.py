@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+
+from dgo.runtime.threads import OWN_THREADS, ThreadHost
 
 # Where the tests are started in the background SIGINT is ignored, and every driver under test would inherit that.
 # A handler of our own is not inherited: programs under test begin with the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The thread by which the workers of pytest-xdist hear from their master: it is not one of the program's, and
+    # wakes nobody, but a driver in the same process cannot know that.
+    def _threads_of_the_program(host: ThreadHost) -> int:
+        return sum(
+            thread.name not in OWN_THREADS and not isinstance(thread, threading._DummyThread)
+            for thread in threading.enumerate()
+        )
+
+    ThreadHost.threads = _threads_of_the_program
