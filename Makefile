@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The tests wait more than they compute, so a few processes share a core. A file's tests share a cluster.
 JOBS ?= 3
-PARALLEL := -n $(JOBS) --dist loadfile
+PARALLEL := -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --dist loadfile
 
 .PHONY: demo test test-all test-e2e lint docs docs-serve bench clean
 

@@ -32,7 +32,9 @@ def block_and_raise():
         raise OddError("while it cleaned up")
 
 
-def clean_up_slowly(cleaning, go_on):
+def clean_up_slowly(cleaning, go_on, started=None):
+    if started is not None:
+        started.send(None, timeout=LIMIT)
     try:
         block()
     finally:
@@ -152,11 +154,10 @@ def test_a_cancel_after_the_time_has_run_out_changes_nothing(everywhere):
 
 def test_the_clean_up_of_a_cancelled_one_is_not_cut_short_by_its_deadline(everywhere):
     def body():
-        cleaning, go_on = dgo.Chan(), dgo.Chan()
-        goroutine = dgo.go.options(timeout=1)(clean_up_slowly, cleaning, go_on)
+        cleaning, go_on, started = dgo.Chan(), dgo.Chan(), dgo.Chan()
+        goroutine = dgo.go.options(timeout=1)(clean_up_slowly, cleaning, go_on, started)
+        started.recv(timeout=LIMIT)
         goroutine.cancel()
-        if goroutine.done():  # it had not started
-            return
         cleaning.recv(timeout=LIMIT)
         with pytest.raises(dgo.Timeout):
             goroutine.wait(timeout=1.1)  # meanwhile its time has run out
