@@ -15,7 +15,7 @@ AT_ONCE = 2
 Runs = dict[Program, "Future[subprocess.CompletedProcess[str]]"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: where threads live that do not wait on dgo no deadlock is reported
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """What becomes of the programs that this session's tests are about; they are started with the first test."""
     wanted = []
