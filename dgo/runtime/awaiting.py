@@ -9,7 +9,8 @@ A :class:`Suspended` is to asyncio a future, and to dgo the owner of a ticket::
 * A ticket that ends wakes its coroutine through the loop's :class:`Wakes`: one callback of the loop for all that
   ended since the last, so a burst costs one wake-up.
 * ``task.cancel()`` (also by ``asyncio.timeout``) withdraws the operation. If it has happened already, or its home
-  says so, the coroutine gets what happened, and the cancellation comes at its next ``await``: nothing is lost.
+  says so, the coroutine gets what happened, and the cancellation comes at its next ``await`` (to a goroutine that
+  computes, at the next tick): nothing is lost.
 * What asyncio's own future would copy (result, exception) stays in the ticket.
 
 This module imports asyncio, so it is imported when the first coroutine waits.
@@ -109,11 +110,12 @@ class Wakes:
 
     def flush_soon(self) -> None:
         """What was posted leaves at the end of this turn of the loop, together."""
-        if not self._flushing:
-            self._flushing = True
-            loop = self._loop()
-            assert loop is not None, "it runs"
-            loop.call_soon(self._flush)
+        if self._flushing or self.node.execution is not None:
+            return  # a worker's hub sends it when nothing is left to run
+        self._flushing = True
+        loop = self._loop()
+        assert loop is not None, "it runs"
+        loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
