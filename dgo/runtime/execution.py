@@ -160,12 +160,14 @@ class Execution:
     def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
         self.last_job = job
         for item in items:
-            self.received += 1
-            self.unstarted += 1
             try:
                 number, name, key, scalars, wire, codes, options = item
             except (TypeError, ValueError) as error:
                 raise ProtocolError(f"not a goroutine: {error}") from error
+            if options is not None:
+                _check_options(options)
+            self.received += 1
+            self.unstarted += 1
             call = Call(name, key, None, None, None, None, tuple(codes))
             task = Task(spawner, number, job, name, call)
             task.options = options
@@ -529,6 +531,15 @@ class Execution:
             self._freed = {}
 
     ready_count: Callable[[], int] = staticmethod(lambda: 0)  # set by the host: goroutines that could run now
+
+
+def _check_options(options: Any) -> None:
+    """They are looked into when the goroutine ends: what is wrong with them has to be found before it begins."""
+    resources = options.get("resources") if isinstance(options, dict) else options
+    if resources is None:
+        return
+    if not isinstance(resources, dict) or not all(isinstance(amount, (int, float)) for amount in resources.values()):
+        raise ProtocolError(f"not a goroutine's options: {options!r:.80}")
 
 
 def _cancelled(task: Task) -> Cancelled:
