@@ -37,7 +37,11 @@ COMPANY_SECONDS = 0.0003  # how long a queued spawn may wait for more of them
 
 
 def _pass(gate: _thread.LockType) -> None:
-    # A signal that comes just before acquire() falls asleep does not wake it (tests/system/test_signals.py).
+    if _thread.get_ident() != threading.main_thread().ident:
+        gate.acquire()
+        return
+    # A signal that comes just before acquire() falls asleep does not wake it (tests/system/test_signals.py). Only the
+    # main thread handles signals.
     while not gate.acquire(True, SIGNAL_SECONDS):
         pass
 
