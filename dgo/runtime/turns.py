@@ -37,7 +37,7 @@ class Turns:
     """Runs ``action``.
 
     Args:
-        name: of the thread (which is dgo's own: see ``dgo.runtime.sleepers``).
+        name: of the thread (which is dgo's own: see ``dgo.runtime.threads``).
         action: what to run; it finds out by itself what there is to do.
         done: whether the thread may end when nobody has asked for a while.
     """
