@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from dgo.time import sleep as sleep
     from dgo.time import tick as tick
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "DEFAULT",

@@ -31,7 +31,7 @@ __all__ = [
     "encode_body",
 ]
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAX_FRAME = 1 << 30  # bytes of one frame; larger values are refused at the sender
 MAX_BODY = 256 << 20  # bytes of one msgpack body
 
