@@ -19,9 +19,9 @@ def main(config: dict[str, Any]) -> None:
     die_with_parent(config["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver only
     if config.get("patch", True):
-        from gevent import monkey
+        from dgo_worker.patching import patch
 
-        monkey.patch_all(sys=False, signal=False, subprocess=True)
+        patch()
     from dgo_worker.worker import Worker
 
     Worker(config).run()
