@@ -27,7 +27,9 @@ from typing import Any, Protocol
 
 from greenlet import getcurrent, greenlet
 
-__all__ = ["Carrier", "Carriers", "Runnable"]
+from dgo.runtime.carrier import Carrier
+
+__all__ = ["Carriers", "Runnable"]
 
 MAX_IDLE = 256  # carriers kept for reuse
 
@@ -36,12 +38,6 @@ class Runnable(Protocol):
     """What the run queue holds: ``carrier`` is None before it starts."""
 
     carrier: Any
-
-
-class Carrier(greenlet):  # type: ignore[misc] # greenlet ships no annotations
-    """A greenlet that runs goroutines; ``task`` is the one it runs now."""
-
-    task: Any = None
 
 
 class Carriers:

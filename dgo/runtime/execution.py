@@ -21,11 +21,9 @@ is cancelled in asyncio's way.
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import sys
 from collections.abc import Callable, Coroutine
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.cancellation import Cancellation
@@ -33,12 +31,13 @@ from dgo.core.goroutine import Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
-from dgo.runtime.carriers import Carrier
+from dgo.runtime.calling import call_function
+from dgo.runtime.carrier import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.runtime.running import Running
 from dgo.wire.messages import Msg, ProtocolError
-from dgo.wire.snapshot import ATOMS, Call, freeze, freeze_exception, thaw_call
+from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
@@ -124,6 +123,7 @@ class Execution:
 
     def __init__(self, node: Node, ready: Callable[[Any], None]) -> None:
         self._node = node
+        self.code = node.code
         self._ready = ready
         self.live: dict[tuple[int, int], Task] = {}
         self.stopping: set[Task] = set()  # started, and have not heard of a cancel()
@@ -136,6 +136,8 @@ class Execution:
         self.before_end: Callable[[Task], object] | None = None
         self.admitted: set[int] = set()  # jobs that agree with the modules loaded here
         self.admit: Callable[[int], object] | None = None
+        self.complain: Callable[[Task, str], object] = _log_complaint  # tells the program of the goroutine
+        self.ready_count: Callable[[], int] = _none_ready  # set by the host: goroutines that could run now
         self._started: dict[int, list[int]] = {}
         self._ended: dict[int, list[Any]] = {}
         self._freed: dict[str, float] = {}
@@ -216,7 +218,7 @@ class Execution:
 
     # ---- code ------------------------------------------------------------------------------------
 
-    def _fetch(self, digest: bytes, task: Task) -> None:
+    def fetch(self, digest: bytes, task: Task) -> None:
         """Waits for a blob of code from the spawner. Without the lock."""
         node = self._node
         with node.lock:
@@ -233,7 +235,7 @@ class Execution:
             error = RemoteError(f"process {node_name(peer)} no longer has the code that it sent a goroutine of")
         else:
             try:
-                self._node.code.add(digest, blob)
+                self.code.add(digest, blob)
             except ValueError as wrong:
                 raise ProtocolError(str(wrong)) from wrong
         for ticket in self._wanted.pop(digest, ()):
@@ -357,10 +359,6 @@ class Execution:
             "pass, or re-raise it after cleaning up\n",
         )
 
-    def complain(self, task: Task, text: str) -> None:
-        """Tells the program of the goroutine what it does wrong; the worker's output replaces this."""
-        log.warning("%s", text.rstrip())
-
     # ---- running (without the lock) --------------------------------------------------------------
 
     def run(self, task: Task) -> None:
@@ -382,7 +380,7 @@ class Execution:
                     node.spawner.some_started()
         self.running += 1
         try:
-            outcome = self._call(task)
+            outcome = call_function(self, task)
         finally:
             self.running -= 1
         if outcome is None:
@@ -420,47 +418,24 @@ class Execution:
         if self._node.spawner.blocked:
             self._node.spawner.some_started()
 
-    def _call(self, task: Task) -> Outcome | None:
-        """Returns how it ended; None if it is a coroutine, whose end comes later."""
-        call = task.call
-        try:
-            if task.job not in self.admitted and self.admit is not None:
-                self.admit(task.job)
-            if call.fn is not None and call.args is not None:
-                result = contextvars.Context().run(call.fn, *call.args, **(call.kwargs or {}))
-            else:
-                store = self._node.code
-                while missing := store.missing(call.key, call.codes):
-                    for digest in missing:
-                        self._fetch(digest, task)
-                fn, args, kwargs = self._thaw(call)
-                call.payload = None
-                result = contextvars.Context().run(fn, *args, **kwargs)
-            if type(result) in ATOMS:
-                return Outcome(RETURNED, result)
-            if type(result) is CoroutineType:
-                self.begin(task, result)
-                return None
-            return Outcome(RETURNED, freeze(result, "the result"))
-        except BaseException as error:  # noqa: BLE001 - whatever ends a goroutine is reported to its spawner
-            return self._failed(task, error)
-
     def _outcome(self, task: Task, call: Callable[[], Any]) -> Outcome:
         try:
             return Outcome(RETURNED, freeze(call(), "the result"))
-        except BaseException as error:  # noqa: BLE001 - as above
-            return self._failed(task, error)
+        except BaseException as error:  # noqa: BLE001 - whatever ends a goroutine is reported to its spawner
+            return self.failed(task, error)
 
-    def _failed(self, task: Task, error: BaseException) -> Outcome:
+    def failed(self, task: Task, error: BaseException) -> Outcome:
+        """How a goroutine has ended that ``error`` has ended."""
         if isinstance(error, GoroutineExit):
             return Outcome(Ending.EXITED, None)
         if isinstance(error, Cancelled):
             return Outcome(Ending.CANCELLED, None)
         return Outcome(Ending.RAISED, self._explain(task, error))
 
-    def _thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    def thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Function and arguments of a call whose code is here."""
         try:
-            return thaw_call(call.key, call.args, call.kwargs, call.payload, self._node.code)
+            return thaw_call(call.key, call.args, call.kwargs, call.payload, self.code)
         except SerializationError as error:
             failed = failed_import(error)  # of a module that function or arguments refer to
             if failed is None:
@@ -530,7 +505,13 @@ class Execution:
             )
             self._freed = {}
 
-    ready_count: Callable[[], int] = staticmethod(lambda: 0)  # set by the host: goroutines that could run now
+
+def _log_complaint(task: Task, text: str) -> None:
+    log.warning("%s", text.rstrip())
+
+
+def _none_ready() -> int:
+    return 0
 
 
 def _check_options(options: Any) -> None:

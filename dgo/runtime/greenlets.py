@@ -10,7 +10,8 @@ from greenlet import getcurrent, greenlet
 
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
-from dgo.runtime.carriers import Carrier, Carriers
+from dgo.runtime.carrier import Carrier
+from dgo.runtime.carriers import Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ class WorkerOutput:
         node.handle(Msg.FLUSH, self._on_flush)
         assert node.execution is not None
         node.execution.before_end = self.finish
-        node.execution.complain = self.complain  # type: ignore[method-assign] # it is made to be replaced
+        node.execution.complain = self.complain
 
     def write(self, task: Task, stream: int, text: str) -> None:
         """A goroutine writes ``text``."""

@@ -16,7 +16,7 @@ from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
 from dgo.runtime import current
 from dgo.runtime.awaiting import OWN_DESCRIPTORS
-from dgo.runtime.carriers import Carrier
+from dgo.runtime.carrier import Carrier
 from dgo.runtime.coroutines import TurnsSelector
 
 __all__ = ["simulated_loops"]

@@ -28,7 +28,8 @@ from dgo.core.ticket import DONE, Ticket
 from dgo.errors import MisuseError
 from dgo.goroutines import Goroutine
 from dgo.runtime import current
-from dgo.runtime.carriers import Carrier, Carriers
+from dgo.runtime.carrier import Carrier
+from dgo.runtime.carriers import Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import GreenletHost
 from dgo.runtime.shared import Shared

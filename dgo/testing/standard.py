@@ -12,7 +12,7 @@ from typing import Any
 from greenlet import getcurrent
 
 import dgo.time
-from dgo.runtime.carriers import Carrier
+from dgo.runtime.carrier import Carrier
 
 __all__ = ["virtual_standard_library"]
 

@@ -44,7 +44,7 @@ from greenlet import getcurrent
 
 from dgo.core.ticket import Ticket
 from dgo.errors import Timeout
-from dgo.runtime.carriers import Carrier
+from dgo.runtime.carrier import Carrier
 from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import Action, GreenletHost
 from dgo.runtime.loops import outside

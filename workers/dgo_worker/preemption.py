@@ -2,7 +2,7 @@
 
 The tick arrives inside whatever Python code is running. Whether a goroutine may be switched out there, or
 ``Cancelled`` be raised in it, is read off its stack, from the interrupted frame down to the one that called
-the goroutine's function (``Execution._call``), or the loop of the coroutines:
+the goroutine's function (``dgo.runtime.calling``), or the loop of the coroutines:
 
 * ``NO``: some frame belongs to code that must not be left halfway while other goroutines of the same thread
   run: the import machinery, gevent, greenlet, logging, thread synchronisation, finalisation by
@@ -26,7 +26,7 @@ import greenlet
 
 import dgo
 import dgo_worker
-from dgo.runtime.execution import Execution
+from dgo.runtime.calling import call_function
 
 __all__ = ["NO", "RAISE", "RAISE_IN_ASYNCIO", "SWITCH", "begins_at", "may_throw", "verdict"]
 
@@ -94,7 +94,7 @@ class _Kinds(dict[str, int]):
 
 
 _kinds = _Kinds()
-_bases = {Execution._call.__code__}
+_bases = {call_function.__code__}
 
 
 def begins_at(code: CodeType) -> None:

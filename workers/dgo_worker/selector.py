@@ -17,7 +17,7 @@ from gevent import monkey
 from gevent.hub import Waiter, get_hub
 from greenlet import getcurrent
 
-from dgo.runtime.carriers import Carrier
+from dgo.runtime.carrier import Carrier
 from dgo.runtime.wrapped import WrappedSelector
 
 __all__ = ["HubSelector", "epoll_selector", "install"]

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 from gevent import monkey
 
-from dgo.runtime.execution import Execution, Task
+from dgo.runtime.calling import call_function
+from dgo.runtime.execution import Task
 
 if TYPE_CHECKING:
     from dgo_worker.hub import HubHost
@@ -183,7 +184,7 @@ class Sysmon:
 def running_task(frame: FrameType | None) -> Task | None:
     """The goroutine in whose stack ``frame`` is."""
     while frame is not None:
-        if frame.f_code is Execution.run.__code__:
+        if frame.f_code is call_function.__code__:
             task = frame.f_locals.get("task")
             return task if isinstance(task, Task) else None
         frame = frame.f_back
