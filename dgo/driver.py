@@ -26,7 +26,8 @@ from dgo.runtime.modules import ProjectModules
 from dgo.runtime.node import Node, complete_unless_done
 from dgo.runtime.output import DriverOutput
 from dgo.runtime.threads import ThreadHost
-from dgo.transport.zeromq import ZmqTransport
+from dgo.transport.interface import PolledTransport
+from dgo.transport.opening import transport_for
 from dgo.wire.messages import Msg
 from dgo_worker.launch import launch, new_node_id
 
@@ -35,6 +36,7 @@ __all__ = ["Cluster", "WorkerInfo", "cluster", "init", "is_initialized", "shutdo
 log = logging.getLogger("dgo.driver")
 
 JOIN_SECONDS = 8.0
+LOOK_SECONDS = 0.005  # how often a driver that starts its cluster looks whether the coordinator is there
 LAST_OUTPUT_SECONDS = 1.0
 EXIT_SECONDS = 2.0
 SHOW_SECONDS = 0.5  # a notebook does not wait longer than that for a table
@@ -307,8 +309,8 @@ def _default_workers() -> int:
     return int(text)
 
 
-def _make(address: str, bind: str | None) -> tuple[Cluster, ZmqTransport]:
-    transport = ZmqTransport()
+def _make(address: str, bind: str | None) -> tuple[Cluster, PolledTransport]:
+    transport = transport_for(address)
     host = ThreadHost(transport)
     node = Node(new_node_id(), "driver", "driver", transport, host, time.monotonic)
     host.node = node
@@ -318,7 +320,7 @@ def _make(address: str, bind: str | None) -> tuple[Cluster, ZmqTransport]:
     return made, transport
 
 
-def _join(made: Cluster, transport: ZmqTransport, own_address: str, give_up: Callable[[], str | None]) -> None:
+def _join(made: Cluster, transport: PolledTransport, own_address: str, give_up: Callable[[], str | None]) -> None:
     host = made._host
 
     def wait(seconds: float) -> None:
@@ -326,7 +328,7 @@ def _join(made: Cluster, transport: ZmqTransport, own_address: str, give_up: Cal
         if cause is not None:
             raise ClusterError(cause)
         if not host.input.prepare():
-            host.input.wait(min(seconds, 0.05))
+            host.input.wait(min(seconds, LOOK_SECONDS))
 
     try:
         join(
@@ -364,8 +366,8 @@ def _start_embedded(workers: int) -> Cluster:
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
-    own_address = f"ipc://{directory}/driver"
-    made, transport = _make(f"ipc://{directory}/coordinator", own_address)
+    own_address = f"unix://{directory}/driver"
+    made, transport = _make(f"unix://{directory}/coordinator", own_address)
     made._process = process
     made._directory = directory
     made._expected = workers

@@ -53,8 +53,8 @@ def _launch(slot: int, config: dict[str, Any], own: int) -> Any:
         "node": node,
         "name": f"worker-{slot + 1}",
         "supervisor": own,
-        "address": f"ipc://{directory}/coordinator",
-        "bind": f"ipc://{directory}/{node:012x}",
+        "address": f"unix://{directory}/coordinator",
+        "bind": f"unix://{directory}/{node:012x}",
         "patch": config.get("patch", True),
         "path": config["path"],
     }
@@ -73,10 +73,11 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
 
     from dgo.coordinator.service import Coordinator
     from dgo.runtime.waiting import InputWait
-    from dgo.transport.zeromq import ZmqTransport
+    from dgo.transport.opening import transport_for
 
-    transport = ZmqTransport(watch_connections=True)
-    transport.bind(f"ipc://{config['directory']}/coordinator")
+    address = f"unix://{config['directory']}/coordinator"
+    transport = transport_for(address, watch_connections=True)
+    transport.bind(address)
     coordinator = Coordinator(own, transport, time.monotonic)
     gone: list[int] = []
     coordinator.on_driver_gone = gone.append
@@ -85,6 +86,7 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
     wait.watch(driver)
     wait.watch(0)
     watched: set[int] = set()
+    stopped: set[int] = set()
     next_tick = 0.0
     while not gone:
         now_watched = set(supervisor.descriptors())
@@ -103,6 +105,11 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
             return
         coordinator.step()
         if time.monotonic() >= next_tick:
+            were_stopped, stopped = stopped, supervisor.stopped()  # a Unix socket does not tell
+            for node in were_stopped - stopped:
+                coordinator.members.back(node)
+            for node in stopped:
+                coordinator.members.suspect(node, time.monotonic())
             coordinator.tick()
             next_tick = time.monotonic() + 0.1
 

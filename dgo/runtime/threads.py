@@ -23,7 +23,7 @@ from dgo.runtime.waiting import InputWait
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
-    from dgo.transport.zeromq import ZmqTransport
+    from dgo.transport.interface import PolledTransport
 
 __all__ = ["ThreadHost"]
 
@@ -65,7 +65,7 @@ class ThreadHost:
 
     node: Node
 
-    def __init__(self, transport: ZmqTransport) -> None:
+    def __init__(self, transport: PolledTransport) -> None:
         self._transport = transport
         self.input = InputWait(transport)
         self._stopping = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from dgo.transport.zeromq import ZmqTransport
+from dgo.transport.interface import PolledTransport
 
 __all__ = ["InputWait"]
 
@@ -13,7 +13,7 @@ __all__ = ["InputWait"]
 class InputWait:
     """Waits until a transport has input, a descriptor is readable, or ``nudge`` was called."""
 
-    def __init__(self, transport: ZmqTransport) -> None:
+    def __init__(self, transport: PolledTransport) -> None:
         self._transport = transport
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
@@ -51,7 +51,7 @@ class InputWait:
             for descriptor in now - self._registered:
                 self._poll.register(descriptor, select.POLLIN)
             self._registered = now
-        return transport.ready()
+        return transport.edge_triggered and transport.ready()
 
     def wait(self, seconds: float) -> list[int]:
         """Waits; returns the watched descriptors that are readable. Without the lock."""

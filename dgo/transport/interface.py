@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Protocol, TypeAlias
 
-__all__ = ["Frame", "Route", "Transport"]
+__all__ = ["Frame", "PolledTransport", "Route", "Transport"]
 
 Route: TypeAlias = Hashable
 Frame: TypeAlias = "bytes | bytearray | memoryview"
@@ -44,3 +44,27 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Gives what was sent a moment to leave, then releases everything."""
+
+
+class PolledTransport(Transport, Protocol):
+    """A transport whose owner waits for input on file descriptors.
+
+    Attributes:
+        edge_triggered: a descriptor tells of news only. Then what it told may be used up by any call, and one has to
+            ask ``ready`` before one waits. Otherwise a wait ends at once while there is input.
+        stale: set by ``send`` if it has used up such news; ``receive`` finds what there is.
+        generation: changes whenever ``descriptors`` does.
+    """
+
+    edge_triggered: bool
+    stale: bool
+    generation: int
+
+    def descriptors(self) -> list[int]:
+        """File descriptors that become readable when there may be input."""
+
+    def ready(self) -> bool:
+        """True if ``receive`` or ``broken`` would find something."""
+
+    def close(self, linger_ms: int = ...) -> None:
+        """As above; what was sent has ``linger_ms`` to leave."""

@@ -56,6 +56,7 @@ class ZmqTransport:
         self._serial = 0
         self._descriptor: dict[int, Route] = {}
         self._broken: list[Route] = []
+        self.edge_triggered = True
         self.stale = False
         self.generation = 0
 

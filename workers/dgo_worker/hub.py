@@ -50,13 +50,13 @@ from dgo.runtime.greenlets import Action, GreenletHost
 from dgo.runtime.loops import outside
 from dgo.runtime.running import Running
 from dgo.runtime.threads import OWN_THREADS
-from dgo.transport.zeromq import ZmqTransport
 from dgo_worker import preemption
 from dgo_worker.selector import epoll_selector
 from dgo_worker.sysmon import Sysmon
 
 if TYPE_CHECKING:
     from dgo.runtime.coroutines import Coroutines
+    from dgo.transport.interface import PolledTransport
 
 __all__ = ["HubHost"]
 
@@ -83,7 +83,7 @@ class HubHost(GreenletHost):
         polling: see the invariants.
     """
 
-    def __init__(self, transport: ZmqTransport, *, preempt: bool = True) -> None:
+    def __init__(self, transport: PolledTransport, *, preempt: bool = True) -> None:
         self._hub = get_hub()
         super().__init__(self._hub)
         loop = self._hub.loop

@@ -34,12 +34,12 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dgo.core.ticket import DONE, Ticket
 from dgo.runtime.node import Node, Wait
 from dgo.runtime.waiting import InputWait
-from dgo.transport.zeromq import ZmqTransport
+from dgo.transport.interface import PolledTransport
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import code
 from dgo_worker.turns import ImportTurns
@@ -166,8 +166,7 @@ class ShippedModules:
         threads only, and would give a half-made module to a goroutine that imports it meanwhile."""
         node = self._node
         if self._input is None:
-            assert isinstance(node.transport, ZmqTransport)
-            self._input = InputWait(node.transport)
+            self._input = InputWait(cast(PolledTransport, node.transport))  # a real process has no other
         node.waits[ticket] = Wait("module", name, node.clock(), None)
         try:
             while True:

@@ -35,13 +35,14 @@ def describe_exit(code: int) -> str:
 
 
 class _Slot:
-    __slots__ = ("delay", "descriptor", "due", "node", "process", "started")
+    __slots__ = ("delay", "descriptor", "due", "node", "process", "started", "stopped")
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self.node = 0
         self.descriptor = -1
         self.started = 0.0
+        self.stopped = False
         self.delay = FIRST_DELAY
         self.due = 0.0
 
@@ -72,6 +73,7 @@ class Supervisor:
         slot.process, slot.node = self._launch(index)
         slot.descriptor = os.pidfd_open(slot.process.pid)
         slot.started = time.monotonic()
+        slot.stopped = False
 
     def descriptors(self) -> list[int]:
         """Descriptors that become readable when a worker exits."""
@@ -89,6 +91,13 @@ class Supervisor:
                 self._exited(slot, now)
             if slot.process is None and slot.due <= now and not self._stopping:
                 self._start(index)
+
+    def stopped(self) -> set[int]:
+        """The nodes whose process is stopped (SIGSTOP)."""
+        for slot in self._slots:
+            while slot.process is not None and (change := _change(slot.process.pid)) is not None:
+                slot.stopped = change
+        return {slot.node for slot in self._slots if slot.process is not None and slot.stopped}
 
     def _exited(self, slot: _Slot, now: float) -> None:
         assert slot.process is not None
@@ -131,6 +140,15 @@ class Supervisor:
             if slot.process is not None:
                 slot.process.wait()
                 slot.process = None
+
+
+def _change(pid: int) -> bool | None:
+    """Whether a child was stopped or goes on, if there is news."""
+    try:
+        news = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return None if news is None else news.si_code != os.CLD_CONTINUED
 
 
 def kill_group(leader: int) -> None:

@@ -11,6 +11,7 @@ import time
 from typing import Any, TextIO
 
 import gevent
+from gevent import monkey
 from gevent.event import Event
 
 import dgo.channels
@@ -23,7 +24,7 @@ from dgo.runtime.execution import Execution, Task
 from dgo.runtime.joining import facts_of_this_process, join
 from dgo.runtime.node import Node
 from dgo.runtime.output import STDERR, STDOUT, GoroutineStream, WorkerOutput
-from dgo.transport.zeromq import ZmqTransport
+from dgo.transport.opening import transport_for
 from dgo.wire.messages import Msg
 from dgo_worker import selector
 from dgo_worker.hub import HubHost
@@ -45,7 +46,7 @@ class Worker:
         self._config = config
         self._ended = Event()
         self._exit_code = 0
-        transport = ZmqTransport()
+        transport = transport_for(config["bind"], epoll=monkey.get_original("select", "epoll"))
         address = transport.bind(config["bind"])
         host = HubHost(transport, preempt=config.get("patch", True))
         node = Node(config["node"], "worker", config["name"], transport, host, time.monotonic)
