@@ -18,7 +18,7 @@ from dgo.runtime.execution import GoroutineExit
 from dgo.runtime.node import Node
 from dgo.runtime.options import SpawnOptions
 from dgo.runtime.shared import KINDS, Ref, Shared
-from dgo.wire.snapshot import Call, snapshot_call, thaw, thaw_exception
+from dgo.wire.snapshot import ATOMS, Call, snapshot_call, thaw, thaw_exception
 
 __all__ = [
     "Current",
@@ -32,25 +32,11 @@ __all__ = [
     "num_workers",
 ]
 
+RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
+
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-class _Token:
-    """Shared by all handles of one goroutine in its spawner's process; its end says that they are gone."""
-
-    __slots__ = ("__weakref__", "node", "record")
-
-    def __init__(self, node: Node, record: Record) -> None:
-        self.node = node
-        self.record = record
-        record.token = weakref.ref(self)
-
-    def __del__(self) -> None:
-        if self.record.state == ENDED and self.record.asked and self.record.number not in self.node.spawner.unasked:
-            return
-        self.node.spawner.dropped.append(self.record)  # may run anywhere: only note it
 
 
 class Goroutine(Shared, Generic[T_co]):
@@ -59,13 +45,13 @@ class Goroutine(Shared, Generic[T_co]):
     It is accepted by ``concurrent.futures.wait`` and ``as_completed``, and can be awaited in asyncio.
     """
 
-    __slots__ = ("_future", "_name", "_outcome", "_token")
+    __slots__ = ("_first", "_future", "_name", "_outcome")
     KIND: ClassVar[str] = "go"
 
     _name: str
     _future: _Shadow | None
     _outcome: tuple[Any, BaseException | None] | None
-    _token: _Token | None
+    _first: Goroutine[Any] | None  # in its spawner's process: the handle whose end says that all are gone
 
     @classmethod
     def _rebuild(cls, node: Node, core: Any, ref: Ref | None, meta: list[Any]) -> Shared:
@@ -73,10 +59,13 @@ class Goroutine(Shared, Generic[T_co]):
         (handle._name,) = meta
         handle._future = None
         handle._outcome = None
-        handle._token = None
+        handle._first = None
         if core is not None:
-            known = core.token() if core.token is not None else None
-            handle._token = known if known is not None else _Token(node, core)
+            handle._first = core.token() if core.token is not None else None
+            if handle._first is None:
+                core.token = weakref.ref(handle)
+                if core.number in node.spawner.unasked:
+                    node.spawner.watch(core)
         return handle
 
     def _meta(self) -> list[Any]:
@@ -112,6 +101,9 @@ class Goroutine(Shared, Generic[T_co]):
         Raises:
             Timeout: ``timeout`` seconds were not enough.
         """
+        core = self._core
+        if core is not None and core.outcome is not None:
+            return
         node = self._node
         with node.lock:
             ticket = self._start("wait", *node.host.waker())
@@ -143,6 +135,12 @@ class Goroutine(Shared, Generic[T_co]):
             SerializationError: its result cannot travel, or cannot be rebuilt here.
             BaseException: the goroutine's own exception, of the same type, with the remote traceback as its cause.
         """
+        core = self._core
+        if core is not None:
+            outcome = core.outcome
+            if outcome is not None and outcome.ending == RETURNED and type(outcome.value) in ATOMS:
+                core.asked = True
+                return cast("T_co", outcome.value)
         value, error = self._settled(timeout)
         if error is not None:
             raise error
@@ -339,8 +337,7 @@ class Prepared:
         self.node = node
         self.call = call
         self.options = options
-        task = node.host.current()
-        self.job: int = task.job if task is not None else node.spawner.job
+        self.job = job_here(node)
 
     def start(self, on_end: Callable[[Record], object] | None, asked: bool = False) -> Record:
         """Spawns; blocks while too many goroutines have not started.
@@ -378,6 +375,21 @@ def prepare(
     return Prepared(node, snapshot_call(fn, args, kwargs), options)
 
 
+def job_here(node: Node) -> int:
+    """Whose program the calling code belongs to."""
+    task = node.host.current() if node.execution is not None else None
+    return node.spawner.job if task is None else cast("int", task.job)
+
+
+def start(node: Node, call: Call, options: SpawnOptions | None, on_end: Callable[[Record], object] | None) -> Record:
+    """As ``Prepared(...).start(on_end)``, in one step if there is room."""
+    spawner = node.spawner
+    with node.lock:
+        if node.closed is None and spawner.has_room():
+            return spawner.spawn(call, options, on_end, job_here(node))
+    return Prepared(node, call, options).start(on_end)
+
+
 class Go:
     """Starts a goroutine: ``dgo.go(fn, *args, **kwargs)`` returns a handle on it at once.
 
@@ -411,9 +423,18 @@ class Go:
             SerializationError: you: something cannot travel; the message gives the way to it.
             ClusterError: the cluster cannot be started or reached.
         """
-        prepared = prepare(fn, args, kwargs, self._options)
-        record = prepared.start(None)
-        return cast("Goroutine[Any]", Goroutine._rebuild(prepared.node, record, None, [record.name]))
+        node = current.get()
+        record = start(node, snapshot_call(fn, args, kwargs), self._options, None)
+        handle: Goroutine[Any] = Goroutine.__new__(Goroutine)  # what _rebuild does, for one that is new
+        handle._core = record
+        handle._ref = None
+        handle._node = node
+        handle._name = record.name
+        handle._future = None
+        handle._outcome = None
+        handle._first = None
+        record.token = weakref.ref(handle)
+        return handle
 
     def options(
         self,

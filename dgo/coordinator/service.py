@@ -20,7 +20,7 @@ from dgo.ids import node_name
 from dgo.runtime.links import Links
 from dgo.transport.interface import Route, Transport
 from dgo.wire.frames import HEADER_SIZE, Header, Kind, encode_header
-from dgo.wire.messages import PROTOCOL, Msg, ProtocolError
+from dgo.wire.messages import PROTOCOL, SERIES_FIELDS, Msg, ProtocolError
 
 __all__ = ["Coordinator", "python_version"]
 
@@ -261,7 +261,7 @@ class Coordinator:
             "protocol": PROTOCOL,
             "python": python_version(),
             "drivers": len(self.members.with_role("driver")),
-            "waiting": len(self.placement.waiting),
+            "waiting": sum(goroutine.count for goroutine in self.placement.waiting),
             "malformed": self.links.malformed,
         }
         self.links.post(peer, [Msg.WORKER_LIST, question, workers, facts])
@@ -286,14 +286,18 @@ class Coordinator:
         self._place()
 
     def _on_given(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
-        self.links.post(spawner, [Msg.RETURNED, [item[0] for item in items]])
-        self.placement.submit(self._waiting(spawner, job, items, frames))
+        waiting = self._waiting(spawner, job, items, frames)
+        self.links.post(spawner, [Msg.RETURNED, [[goroutine.number, goroutine.count] for goroutine in waiting]])
+        self.placement.submit(waiting)
 
     def _waiting(self, spawner: int, job: int, items: list[Any], frames: list[bytes]) -> list[Waiting]:
         origin = (spawner, job)
         waiting = []
         for item in items:
             try:
+                if len(item) == SERIES_FIELDS:
+                    waiting.append(_series(origin, *item))
+                    continue
                 number, _, _, _, payload, _, options = item
                 buffers = _buffers(payload, frames)
                 goroutine = Waiting(origin, int(number), (item, buffers))
@@ -348,9 +352,12 @@ class Coordinator:
                 groups.setdefault(goroutine.origin, []).append(goroutine)
             link = self.links.link(worker)
             for (spawner, job), members in groups.items():
-                self.links.post(spawner, [Msg.PLACED, worker, [member.number for member in members]])
-                items = []
+                self.links.post(spawner, [Msg.PLACED, worker, [[member.number, member.count] for member in members]])
+                items: list[Any] = []
                 for member in members:
+                    if member.calls is not None:
+                        items.append([*member.item, member.number, member.calls])
+                        continue
                     item, buffers = member.item
                     if buffers:
                         item[4][2] = len(link.buffers)
@@ -441,6 +448,12 @@ class Coordinator:
 def _interest(member: Member) -> int:
     """The log level of a member's coming and going: health checks come every few seconds."""
     return logging.DEBUG if member.role == "client" else logging.INFO
+
+
+def _series(origin: Origin, name: Any, key: Any, first: Any, calls: Any) -> Waiting:
+    if type(first) is not int or type(calls) is not list or not calls:
+        raise ProtocolError("a series has a number and calls")
+    return Waiting(origin, first, (name, key), calls=calls)
 
 
 def _buffers(payload: Any, frames: list[bytes]) -> list[bytes]:

@@ -36,7 +36,7 @@ from typing import Any
 
 from dgo.core.ticket import Queue, Ticket
 
-__all__ = ["ENDED", "PLACED", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Limited", "Outcome"]
+__all__ = ["ENDED", "PLACED", "RETURNED_NONE", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Limited", "Outcome"]
 
 SUBMITTED, PLACED, STARTED, ENDED = range(4)
 STATE_NAMES = ("submitted", "placed", "started", "ended")
@@ -54,13 +54,16 @@ class Ending(IntEnum):
 
 
 class Outcome:
-    """How a goroutine ended, and with what: its frozen result, or the frozen exception."""
+    """How a goroutine ended, and with what: its frozen result, or the frozen exception. Not to be changed."""
 
     __slots__ = ("ending", "value")
 
     def __init__(self, ending: int, value: Any) -> None:
         self.ending = ending
         self.value = value
+
+
+RETURNED_NONE = Outcome(Ending.RETURNED, None)  # most of them: one object for all
 
 
 class Goroutine:
@@ -76,7 +79,7 @@ class Goroutine:
         on_cancel: called with this record when ``cancels`` has grown.
         cancels: how often ``cancel()`` was called before its end.
         asked: somebody asked how it ended (the panic rule of the contract).
-        token: a weak reference to what all handles of this process share; dead when they are gone.
+        token: a weak reference to what all handles of this process keep; dead when they are gone.
     """
 
     __slots__ = (

@@ -12,10 +12,14 @@ Choice: among the workers that fit (alive, labels, free resources, window) the o
 goroutines, then the fewest live ones, then the one that got work longest ago. ``spread`` asks for the fewest
 live ones first.
 
+Calls of one function that any worker may run come as a *series*. It is dealt out in one step, as if its goroutines
+had been placed one by one, but each worker gets its share in one piece: so the cost is that of the pieces.
+
 Invariants:
 
 1. ``unstarted >= 0`` and ``live >= 0`` for each worker; ``used`` never exceeds its resources.
 2. A goroutine is in ``waiting`` exactly while no worker has it.
+3. A series in ``waiting`` is not empty, and asks for nothing: no labels, no resources, no ``spread``.
 """
 
 from __future__ import annotations
@@ -32,9 +36,16 @@ SLOW_START = 0.02  # seconds for one goroutine to start that make a worker slow
 
 
 class Waiting:
-    """A goroutine that has no worker yet. ``item`` is opaque."""
+    """A goroutine that has no worker yet, or a series of them.
 
-    __slots__ = ("item", "labels", "number", "origin", "resources", "spread")
+    Attributes:
+        origin: who submitted it.
+        number: its number there; of a series the first one's.
+        item: opaque.
+        calls: None, or a series: what distinguishes each of its goroutines (opaque), which are numbered in a row.
+    """
+
+    __slots__ = ("calls", "item", "labels", "number", "origin", "resources", "spread")
 
     def __init__(
         self,
@@ -44,6 +55,7 @@ class Waiting:
         spread: bool = False,
         labels: dict[str, str] | None = None,
         resources: dict[str, float] | None = None,
+        calls: list[Any] | None = None,
     ) -> None:
         self.origin = origin
         self.number = number
@@ -51,6 +63,18 @@ class Waiting:
         self.spread = spread
         self.labels = labels
         self.resources = resources
+        self.calls = calls
+
+    @property
+    def count(self) -> int:
+        """How many goroutines it is."""
+        return 1 if self.calls is None else len(self.calls)
+
+    def piece(self, first: int, count: int) -> Waiting:
+        """``count`` goroutines of a series, from the one numbered ``first``."""
+        assert self.calls is not None
+        begin = first - self.number
+        return Waiting(self.origin, first, self.item, calls=self.calls[begin : begin + count])
 
 
 class Load:
@@ -182,10 +206,16 @@ class Placement:
         kept: deque[Waiting] = deque()
         withdrawn = []
         for goroutine in self.waiting:
-            if goroutine.number in numbers and goroutine.origin == origin:
-                withdrawn.append(goroutine.number)
-            else:
+            first, end = goroutine.number, goroutine.number + goroutine.count
+            found = [n for n in range(first, end) if n in numbers] if goroutine.origin == origin else []
+            if not found:
                 kept.append(goroutine)
+                continue
+            withdrawn += found
+            for number in [*found, end]:  # what is left of a series
+                if first < number:
+                    kept.append(goroutine.piece(first, number - first))
+                first = number + 1
         self.waiting = kept
         return withdrawn
 
@@ -195,11 +225,14 @@ class Placement:
         passed_over: list[Waiting] = []
         while self.waiting and self._has_room():
             goroutine = self.waiting.popleft()
+            if goroutine.calls is not None:
+                self._deal(goroutine, batches)
+                continue
             load = self._choose(goroutine)
             if load is None:
                 passed_over.append(goroutine)
             else:
-                self._place(goroutine, load)
+                self._place(goroutine, load, 1)
                 batches.setdefault(load.node, []).append(goroutine)
         self.waiting.extendleft(reversed(passed_over))
         return list(batches.items())
@@ -220,13 +253,45 @@ class Placement:
                     best, best_rank = load, rank
         return best
 
-    def _place(self, goroutine: Waiting, load: Load) -> None:
+    def _deal(self, series: Waiting, batches: dict[int, list[Waiting]]) -> None:
+        """Places as much of a series as the windows allow; what is left is the first of those that wait."""
+        first, left = series.number, series.count
+        for load, count in self._shares(left):
+            piece = series.piece(first, count)
+            self._place(piece, load, count)
+            batches.setdefault(load.node, []).append(piece)
+            first += count
+            left -= count
+        if left:
+            self.waiting.appendleft(series.piece(first, left))
+
+    def _shares(self, left: int) -> list[tuple[Load, int]]:
+        """How many of ``left`` goroutines each worker gets: always the one with the fewest runnable is next."""
+        open_ones = [load for load in self.loads.values() if load.open and load.unstarted < load.window]
+        order = sorted(open_ones, key=lambda load: (load.runnable, load.live, load.turn))
+        shares = dict.fromkeys(order, 0)
+        while left and order:
+            level = min(load.runnable + shares[load] for load in order)
+            lowest = [load for load in order if load.runnable + shares[load] == level]
+            step = min(load.window - load.unstarted - shares[load] for load in lowest)
+            higher = [load.runnable + shares[load] for load in order if load.runnable + shares[load] > level]
+            if higher:
+                step = min(step, min(higher) - level)
+            each, rest = min((step, 0), divmod(left, len(lowest)))
+            for place, load in enumerate(lowest):
+                count = each + (place < rest)
+                shares[load] += count
+                left -= count
+            order = [load for load in order if load.unstarted + shares[load] < load.window]
+        return [(load, count) for load, count in shares.items() if count]
+
+    def _place(self, goroutine: Waiting, load: Load, count: int) -> None:
         self._turn += 1
         load.turn = self._turn
-        load.sent += 1
-        load.unstarted += 1
-        load.runnable += 1
-        load.live += 1
+        load.sent += count
+        load.unstarted += count
+        load.runnable += count
+        load.live += count
         for name, amount in (goroutine.resources or {}).items():
             load.used[name] = load.used.get(name, 0.0) + amount
 
@@ -237,3 +302,7 @@ class Placement:
             assert load.live >= 0
             for name, amount in load.used.items():
                 assert amount <= load.resources.get(name, 0.0) + 1e-6
+        for goroutine in self.waiting:
+            if goroutine.calls is not None:
+                assert goroutine.calls
+                assert (goroutine.labels, goroutine.resources, goroutine.spread) == (None, None, False)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextvars
 from types import CoroutineType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dgo.core.goroutine import Ending, Outcome
+from dgo.core.goroutine import RETURNED_NONE, Ending, Outcome
 from dgo.wire.snapshot import ATOMS, freeze
 
 if TYPE_CHECKING:
     from dgo.runtime.execution import Execution, Task
 
-__all__ = ["call_function"]
+__all__ = ["NO_KEYWORDS", "call_function"]
 
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
+NO_KEYWORDS: dict[str, Any] = {}  # one object for all calls without; not to be changed
 
 
 def call_function(execution: Execution, task: Task) -> Outcome | None:
@@ -31,16 +32,14 @@ def call_function(execution: Execution, task: Task) -> Outcome | None:
     try:
         if task.job not in execution.admitted and execution.admit is not None:
             execution.admit(task.job)
-        if call.fn is not None and call.args is not None:
-            result = contextvars.Context().run(call.fn, *call.args, **(call.kwargs or {}))
-        else:
-            store = execution.code
-            while missing := store.missing(call.key, call.codes):
-                for digest in missing:
-                    execution.fetch(digest, task)
-            fn, args, kwargs = execution.thaw(call)
-            call.payload = None
-            result = contextvars.Context().run(fn, *args, **kwargs)
+        fn, args, kwargs = call.fn, call.args, call.kwargs
+        if fn is None and args is not None and call.key is not None:
+            fn = execution.code.known(call.key)
+        if fn is None or args is None:
+            fn, args, kwargs = execution.rebuild(task)
+        result = contextvars.Context().run(fn, *args, **(kwargs or NO_KEYWORDS))
+        if result is None:
+            return RETURNED_NONE
         if type(result) in ATOMS:
             return Outcome(RETURNED, result)
         if type(result) is CoroutineType:

@@ -31,12 +31,13 @@ from dgo.core.goroutine import Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
-from dgo.runtime.calling import call_function
+from dgo.runtime.calling import NO_KEYWORDS, call_function
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.runtime.running import Running
-from dgo.wire.messages import Msg, ProtocolError
+from dgo.runtime.values import is_scalar
+from dgo.wire.messages import SERIES_FIELDS, SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
 from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
 
 if TYPE_CHECKING:
@@ -138,8 +139,9 @@ class Execution:
         self.admit: Callable[[int], object] | None = None
         self.complain: Callable[[Task, str], object] = _log_complaint  # tells the program of the goroutine
         self.ready_count: Callable[[], int] = _none_ready  # set by the host: goroutines that could run now
-        self._started: dict[int, list[int]] = {}
-        self._ended: dict[int, list[Any]] = {}
+        self._started: list[Task] = []  # not reported yet, and few of them have ended
+        self._ended: dict[int, list[Any]] = {}  # by spawner, as they are written (see ``dgo.wire.messages``)
+        self._unreported = 0  # ends in them
         self._freed: dict[str, float] = {}
         self._reported: tuple[int, int, int] | None = None
         self._wanted: dict[bytes, list[Ticket]] = {}
@@ -163,6 +165,9 @@ class Execution:
         self.last_job = job
         for item in items:
             try:
+                if len(item) == SERIES_FIELDS:
+                    self._take_series(spawner, job, *item)
+                    continue
                 number, name, key, scalars, wire, codes, options = item
             except (TypeError, ValueError) as error:
                 raise ProtocolError(f"not a goroutine: {error}") from error
@@ -181,6 +186,21 @@ class Execution:
             else:
                 task.arrived = False
                 call.payload = self._node.values.read(wire, spawner, frames, _Starter(self, task))
+
+    def _take_series(self, spawner: int, job: int, name: str, key: bytes, first: int, calls: list[Any]) -> None:
+        """Goroutines of one function that any worker may run, numbered from ``first``."""
+        if type(first) is not int or type(calls) is not list or not calls:
+            raise ProtocolError("a series has a number and calls")
+        if not all(type(args) is list for args in calls):
+            raise ProtocolError("the calls of a series are lists of scalars")
+        live = self.live
+        ready = self._ready
+        for number, args in enumerate(calls, first):
+            task = Task(spawner, number, job, name, Call(name, key, None, tuple(args), NO_KEYWORDS, None, ()))
+            live[spawner, number] = task
+            self.received += 1
+            self.unstarted += 1
+            ready(task)
 
     def arrived(self, task: Task) -> None:
         """Its handles are registered at their homes: it may start, unless it has been cancelled meanwhile."""
@@ -218,7 +238,7 @@ class Execution:
 
     # ---- code ------------------------------------------------------------------------------------
 
-    def fetch(self, digest: bytes, task: Task) -> None:
+    def _fetch(self, digest: bytes, task: Task) -> None:
         """Waits for a blob of code from the spawner. Without the lock."""
         node = self._node
         with node.lock:
@@ -372,7 +392,7 @@ class Execution:
                 return
             if record is None:
                 self.unstarted -= 1
-                self._started.setdefault(task.spawner, []).append(task.number)
+                self._started.append(task)
             else:
                 self.unstarted_local -= 1
                 record.start(node.id)
@@ -432,8 +452,17 @@ class Execution:
             return Outcome(Ending.CANCELLED, None)
         return Outcome(Ending.RAISED, self._explain(task, error))
 
-    def thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-        """Function and arguments of a call whose code is here."""
+    def rebuild(self, task: Task) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """What to call, and with what; waits for code that is not here yet. Without the lock."""
+        call = task.call
+        while missing := self.code.missing(call.key, call.codes):
+            for digest in missing:
+                self._fetch(digest, task)
+        found = self._thaw(call)
+        call.payload = None
+        return found
+
+    def _thaw(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         try:
             return thaw_call(call.key, call.args, call.kwargs, call.payload, self.code)
         except SerializationError as error:
@@ -453,25 +482,45 @@ class Execution:
         self.live.pop((task.spawner, task.number), None)
         if task.cancellation is not None:
             self.stopping.discard(task)
-        if self.before_end is not None:
+        if task.line and self.before_end is not None:
             self.before_end(task)
         if task.options:
             self._free(task)
-        node = self._node
         if task.holding:
-            abandon_all(node, task)
+            abandon_all(self._node, task)
         if task.record is not None:
-            node.spawner.end(task.number, outcome, here=True)
+            self._node.spawner.end(task.number, outcome, here=True)
             return
-        ended = self._ended.setdefault(task.spawner, [])
-        try:
-            written = node.write_outcome(outcome, task.spawner)
-        except SerializationError as error:
-            written = node.write_outcome(Outcome(Ending.RAISED, self._explain(task, error)), task.spawner)
-        # Buffers of a value belong to the batch in which its message is: post at once if there are any.
-        ended.append([task.number, *written])
-        if len(ended) >= REPORT_AT or node.links.link(task.spawner).buffers:
-            self._report_to(task.spawner)
+        started = self._started
+        if started and started[-1] is task:  # nobody need hear of the start any more
+            started.pop()
+        self._note_end(task, outcome)
+
+    def _note_end(self, task: Task, outcome: Outcome) -> None:
+        """Its spawner will be told how it ended."""
+        node = self._node
+        spawner = task.spawner
+        ended = self._ended.get(spawner)
+        if ended is None:
+            ended = self._ended[spawner] = []
+        value = outcome.value
+        if outcome.ending == RETURNED and (value is None or is_scalar(value)):
+            last: list[Any] = ended[-1] if ended else []
+            if len(last) == SERIES_OF_ENDS_FIELDS and last[0] + len(last[1]) == task.number:
+                last[1].append(value)
+            else:
+                ended.append([task.number, [value]])
+        else:
+            try:
+                written = node.write_outcome(outcome, spawner)
+            except SerializationError as error:
+                written = node.write_outcome(Outcome(Ending.RAISED, self._explain(task, error)), spawner)
+            ended.append([task.number, *written])
+            if node.links.link(spawner).buffers:  # they belong to the batch in which their message is: post at once
+                self._report_to(spawner)
+        self._unreported += 1
+        if self._unreported >= REPORT_AT:
+            self._report_ends()
 
     def _free(self, task: Task) -> None:
         """The coordinator need not reserve its resources here any longer."""
@@ -481,21 +530,30 @@ class Execution:
     # ---- reports ---------------------------------------------------------------------------------
 
     def _report_to(self, spawner: int) -> None:
-        links = self._node.links
-        started = self._started.pop(spawner, None)
         ended = self._ended.pop(spawner, None)
-        if started:
-            gone = {entry[0] for entry in ended} if ended else ()
-            started = [number for number in started if number not in gone]
-            if started:
-                links.post(spawner, [Msg.STARTED, started])
         if ended:
-            links.post(spawner, [Msg.ENDED, ended])
+            self._node.links.post(spawner, [Msg.ENDED, ended])
+
+    def _report_ends(self) -> None:
+        self._unreported = 0
+        for spawner in list(self._ended):
+            self._report_to(spawner)
+
+    def _report_starts(self) -> None:
+        begun, self._started = self._started, []
+        started: dict[int, list[int]] = {}
+        for task in begun:
+            if self.live.get((task.spawner, task.number)) is task:  # else its end says enough
+                started.setdefault(task.spawner, []).append(task.number)
+        for spawner, numbers in started.items():
+            self._node.links.post(spawner, [Msg.STARTED, numbers])
 
     def flush(self) -> None:
         """Reports starts and ends to the spawners, and the load to the coordinator if it has changed."""
-        for spawner in {*self._started, *self._ended}:
-            self._report_to(spawner)
+        if self._started:
+            self._report_starts()
+        if self._ended:
+            self._report_ends()
         load = (self.received, self.unstarted + self.unstarted_local, len(self.live))
         if load != self._reported or self._freed:
             self._reported = load

@@ -15,18 +15,20 @@ the dead worker says is not believed any more.
 from __future__ import annotations
 
 import logging
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.goroutine import STARTED, Ending, Goroutine, Limited, Outcome
+from dgo.core.goroutine import RETURNED_NONE, STARTED, Ending, Goroutine, Limited, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import WorkerLost
 from dgo.ids import object_name
 from dgo.runtime.limits import goroutine_with, loss_text
 from dgo.runtime.options import SpawnOptions
 from dgo.runtime.values import is_scalar
-from dgo.wire.messages import Msg
+from dgo.wire.messages import SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
 from dgo.wire.snapshot import Call, freeze_exception
 from dgo.wire.snapshot.payload import pack
 
@@ -39,7 +41,10 @@ log = logging.getLogger("dgo.spawner")
 
 WINDOW = 50_000  # goroutines that have not started; beyond it go() blocks
 FLUSH_AT = 256  # spawns in one message to the coordinator
-FAILURES = (Ending.RAISED, Ending.LOST)  # a name of its own: each look into an enum costs
+MOST_IN_A_ROW = 1 << 20  # goroutines of which one row of numbers may tell
+# Names of their own: each look into an enum costs.
+FAILURES = (Ending.RAISED, Ending.LOST)
+RETURNED = Ending.RETURNED
 
 
 class Spawner:
@@ -49,7 +54,7 @@ class Spawner:
         self._node = node
         self.job = node.id
         self.ledger: dict[int, Goroutine] = {}
-        self.dropped: deque[Goroutine] = deque()  # records whose last handle was dropped
+        self.dropped: deque[int] = deque()  # those of ``unasked`` whose last handle here was dropped
         self.unasked: dict[int, Goroutine] = {}  # ended by an exception, and nobody has asked yet
         self.report: Callable[[str, Callable[[], object] | None], object] | None = None
         self.crash = False
@@ -57,6 +62,10 @@ class Spawner:
         self._unstarted = 0  # of those that were submitted
         self.blocked: deque[Ticket] = deque()  # those who wait to spawn more
         self._items: dict[int, list[Any]] = {}
+        self._queued = 0  # goroutines in them
+        self._series: list[Any] | None = None  # the last of the items, if it is a series
+        self._series_job = 0
+        self._pinning: set[int] = set()  # those whose arguments' handles are kept until they have ended
         self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
         self._on_cancel = self._stop  # one object for all records
         node.handle(Msg.PLACED, self._on_placed)
@@ -137,15 +146,58 @@ class Spawner:
                     ticket.complete()
 
     def _submit(self, goroutine: Goroutine, call: Call, options: SpawnOptions | None, job: int) -> None:
-        node = self._node
-        item = write_call(node, goroutine.number, goroutine.name, call, options)
-        items = self._items.setdefault(job, [])
-        items.append(item)
-        if len(items) >= FLUSH_AT:
+        if options is None and call.payload is None and not call.kwargs and _all_scalars(call.args):
+            series = self._series
+            if (
+                series is not None
+                and series[1] is call.key
+                and series[2] + len(series[3]) == goroutine.number
+                and job == self._series_job
+                and series[0] is call.name
+            ):
+                series[3].append(call.args)
+            else:
+                self._series = [call.name, call.key, goroutine.number, [call.args]]
+                self._series_job = job
+                self._items.setdefault(job, []).append(self._series)
+        else:
+            self._series = None
+            self._items.setdefault(job, []).append(self._single(goroutine, call, options))
+        self._queued += 1
+        if self._queued >= FLUSH_AT:
             self.flush()
-            node.links.flush()
-        elif len(items) == 1:
-            node.host.soon()
+            self._node.links.flush()
+        elif self._queued == 1:
+            self._node.host.soon()
+
+    def _single(self, goroutine: Goroutine, call: Call, options: SpawnOptions | None) -> list[Any]:
+        """An item for one goroutine (see ``dgo.wire.messages``).
+
+        The coordinator reads nothing of it but the options, and where in the batch the payload's buffers are.
+        """
+        node = self._node
+        number = goroutine.number
+        scalars: Any = None
+        payload: Any = None
+        if call.payload is not None:
+            payload = call.payload
+        elif call.kwargs or not _all_scalars(call.args):
+            payload = pack((call.args, call.kwargs))
+        else:
+            scalars = call.args
+        if payload is not None:
+            if payload.handles:
+                self._pinning.add(number)
+            payload = node.values.write(payload, 0, route_peer=node.coordinator, pin_for=("spawn", number))
+        return [
+            number,
+            goroutine.name,
+            call.key,
+            scalars,
+            payload,
+            list(call.codes),
+            options.wire() if options else None,
+        ]
 
     def flush(self) -> None:
         """Hands what was queued to the coordinator's link."""
@@ -153,6 +205,8 @@ class Spawner:
             for job, items in self._items.items():
                 self._node.links.post(self._node.coordinator, [Msg.SUBMIT, job, items])
             self._items = {}
+            self._queued = 0
+            self._series = None
         if self._stops:  # behind the spawns that they may concern
             for worker, stops in self._stops.items():
                 self._node.links.post(self._node.coordinator, [Msg.STOP, worker, stops])
@@ -179,16 +233,17 @@ class Spawner:
 
     # ---- news ------------------------------------------------------------------------------------
 
-    def _on_placed(self, peer: int, frames: list[bytes], worker: int, numbers: list[int]) -> None:
-        for number in numbers:
-            goroutine = self.ledger.get(number)
+    def _on_placed(self, peer: int, frames: list[bytes], worker: int, rows: list[Any]) -> None:
+        ledger = self.ledger
+        for number in _numbers(rows):
+            goroutine = ledger.get(number)
             if goroutine is not None:
                 goroutine.place(worker)
                 if goroutine.cancels:
                     self._stop(goroutine)
 
-    def _on_returned(self, peer: int, frames: list[bytes], numbers: list[int]) -> None:
-        for number in numbers:
+    def _on_returned(self, peer: int, frames: list[bytes], rows: list[Any]) -> None:
+        for number in _numbers(rows):
             goroutine = self.ledger.get(number)
             if goroutine is not None:
                 goroutine.give_back()
@@ -205,11 +260,44 @@ class Spawner:
             self.some_started()
 
     def _on_ended(self, peer: int, frames: list[bytes], ended: list[Any]) -> None:
-        for number, ending, wire in ended:
+        for end in ended:
+            try:
+                if len(end) == SERIES_OF_ENDS_FIELDS:
+                    first, values = end
+                    if type(first) is not int or type(values) is not list:
+                        raise ProtocolError("a series of ends is a number and a list of values")
+                    self._returned(first, values)
+                    continue
+                number, ending, wire = end
+            except (TypeError, ValueError) as error:
+                raise ProtocolError(f"not an end: {error}") from error
             value = self._node.read_outcome(ending, wire, peer, frames)
             self.end(number, Outcome(ending, value))
         if self.blocked:
             self.some_started()
+
+    def _returned(self, first: int, values: list[Any]) -> None:
+        """Goroutines numbered from ``first`` have each returned a scalar: as ``end``, without its questions."""
+        ledger = self.ledger
+        for number, value in enumerate(values, first):
+            if value is None:
+                outcome = RETURNED_NONE
+            elif type(value) is list or type(value) is dict:
+                raise ProtocolError(f"a series of ends has scalars, not a {type(value).__name__}")
+            else:
+                outcome = Outcome(RETURNED, value)
+            goroutine = ledger.pop(number, None)
+            if goroutine is not None:
+                if goroutine.state < STARTED:
+                    self._unstarted -= 1
+                if self._pinning:
+                    self._unpin(number)
+                goroutine.end(outcome)
+
+    def _unpin(self, number: int) -> None:
+        if number in self._pinning:
+            self._pinning.discard(number)
+            self._node.values.release_pins(("spawn", number))
 
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
         log.warning("%s", text)
@@ -228,7 +316,8 @@ class Spawner:
             return
         if goroutine.state < STARTED and not here:
             self._unstarted -= 1
-        self._node.values.release_pins(("spawn", number))
+        if self._pinning:
+            self._unpin(number)
         self.settle(goroutine, outcome)
 
     def settle(self, goroutine: Goroutine, outcome: Outcome) -> None:
@@ -238,6 +327,7 @@ class Spawner:
                 self._report(goroutine, outcome)
                 return
             self.unasked[goroutine.number] = goroutine
+            self.watch(goroutine)
         goroutine.end(outcome)
 
     def _has_handle(self, goroutine: Goroutine) -> bool:
@@ -245,6 +335,12 @@ class Spawner:
         return (token is not None and token() is not None) or (
             self._node.values.exports.get(goroutine.number) is goroutine
         )
+
+    def watch(self, goroutine: Goroutine) -> None:
+        """Has the end of its last handle here noted: it is in ``unasked``. (Most goroutines never fail.)"""
+        handle = goroutine.token() if goroutine.token is not None else None
+        if handle is not None:
+            goroutine.token = weakref.ref(handle, partial(_note, self.dropped, goroutine.number))
 
     def _report(self, goroutine: Goroutine, outcome: Outcome) -> None:
         """Reports the exception, then enters the end (after the driver has read it, if it is to crash)."""
@@ -269,8 +365,8 @@ class Spawner:
     def sweep(self) -> None:
         """Decides about goroutines whose last handle was dropped after their end."""
         while self.dropped:
-            goroutine = self.dropped.popleft()
-            if goroutine.number in self.unasked and not self._has_handle(goroutine):
+            goroutine = self.unasked.get(self.dropped.popleft())
+            if goroutine is not None and not self._has_handle(goroutine):
                 self.report_unasked(goroutine)
 
     def report_unasked(self, goroutine: Goroutine) -> None:
@@ -336,19 +432,22 @@ class Spawner:
         return sum(1 for goroutine in self.ledger.values() if goroutine.job == job)
 
 
-def write_call(node: Node, number: int, name: str, call: Call, options: SpawnOptions | None) -> list[Any]:
-    """A goroutine as an item of SUBMIT and RUN: ``[number, name, key, scalars, payload, codes, options]``.
+def _note(dropped: deque[int], number: int, _: object) -> None:
+    """The last handle is gone. May run anywhere, inside any lock (deque.append is atomic)."""
+    dropped.append(number)
 
-    The coordinator reads nothing of it but the options, and where in the batch the payload's buffers are.
-    """
-    scalars: Any = None
-    payload: Any = None
-    if call.payload is not None:
-        payload = call.payload
-    elif call.kwargs or not all(map(is_scalar, call.args or ())):
-        payload = pack((call.args, call.kwargs))
-    else:
-        scalars = call.args
-    if payload is not None:
-        payload = node.values.write(payload, 0, route_peer=node.coordinator, pin_for=("spawn", number))
-    return [number, name, call.key, scalars, payload, list(call.codes), options.wire() if options else None]
+
+def _all_scalars(args: tuple[Any, ...] | None) -> bool:
+    return not args or all(map(is_scalar, args))
+
+
+def _numbers(rows: list[Any]) -> Iterator[int]:
+    """The numbers of rows ``[first, how many]``."""
+    for row in rows:
+        try:
+            first, count = row
+            if not 0 < count <= MOST_IN_A_ROW:
+                raise ProtocolError(f"{count} goroutines in a row")
+            yield from range(first, first + count)
+        except (TypeError, ValueError) as error:
+            raise ProtocolError(f"not a row of numbers: {error}") from error

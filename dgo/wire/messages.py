@@ -10,6 +10,19 @@ A **frozen value** on the wire is one of
 * ``[pickle]``: bytes that only the receiver of the value unpickles;
 * ``[pickle, handles, buffers, pin]``: the same with the handles in it, the number of the frames that hold
   its buffers, and the sender's pin (0: none).
+
+**Goroutines** (the items of SUBMIT, RUN and GIVEN) are
+
+* ``[number, name, key, scalars, payload, codes, options]``: one, or
+* ``[name, key, first number, calls]``: a *series*, numbered one after the other, of one function and with nothing
+  but scalars as arguments, of which each call is a list.
+
+**Ends** (of ENDED) are
+
+* ``[number, ending, frozen value]``: one, or
+* ``[first number, values]``: a series, of which each has returned a scalar.
+
+**Numbers** (of PLACED and RETURNED) are a list of ``[first number, how many]``.
 """
 
 from __future__ import annotations
@@ -24,6 +37,8 @@ __all__ = [
     "MAX_BODY",
     "MAX_FRAME",
     "PROTOCOL",
+    "SERIES_FIELDS",
+    "SERIES_OF_ENDS_FIELDS",
     "Body",
     "Msg",
     "ProtocolError",
@@ -34,6 +49,8 @@ __all__ = [
 PROTOCOL = 4
 MAX_FRAME = 1 << 30  # bytes of one frame; larger values are refused at the sender
 MAX_BODY = 256 << 20  # bytes of one msgpack body
+SERIES_FIELDS = 4  # of an item that is a series of goroutines
+SERIES_OF_ENDS_FIELDS = 2
 
 Body = list[list[Any]]
 
@@ -66,7 +83,7 @@ class Msg(IntEnum):
     GIVEN = 25  # worker -> coordinator: spawner, job, items
     RETURNED = 26  # coordinator -> spawner: numbers
     STARTED = 27  # worker -> spawner: numbers
-    ENDED = 28  # worker -> spawner: list of [number, ending, frozen]
+    ENDED = 28  # worker -> spawner: ends
     UNPLACEABLE = 29  # coordinator -> spawner: number, text
     # shared objects (any node <-> home)
     OP = 30  # operation number, object, operation, arguments

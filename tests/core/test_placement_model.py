@@ -184,6 +184,114 @@ class PlacementModel(RuleBasedStateMachine):
             assert 2 <= load.window <= MAX_WINDOW
 
 
+SERIES_COUNT = st.integers(1, 60)
+
+
+class SeriesModel(RuleBasedStateMachine):
+    """Series and single goroutines: whatever their cut, each number is somewhere once, and shares are fair."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.placement = Placement()
+        self.at: dict[int, int] = {}  # number -> worker; 0: waiting
+        self.sent: dict[int, int] = {}
+        self.last = 0
+        self.now = 0.0
+
+    @rule(node=WORKERS)
+    def add_worker(self, node: int) -> None:
+        if node not in self.sent:
+            self.placement.add_worker(node, {}, {}, self.now)
+            self.sent[node] = 0
+
+    @rule(count=SERIES_COUNT, series=st.booleans())
+    def submit(self, count: int, series: bool) -> None:
+        first = self.last + 1
+        self.last += count
+        numbers = range(first, first + count)
+        if series:
+            self.placement.submit([Waiting(1, first, "item", calls=[str(number) for number in numbers])])
+        else:
+            self.placement.submit([Waiting(1, number, None) for number in numbers])
+        self.at.update(dict.fromkeys(numbers, 0))
+
+    @rule(data=st.data())
+    def withdraw(self, data: Any) -> None:
+        numbers = data.draw(st.sets(st.integers(1, self.last + 1), max_size=10))
+        wanted = {number for number in numbers if self.at.get(number) == 0}
+        assert set(self.placement.withdraw(1, numbers)) == wanted
+        assert self.placement.withdraw(2, set(self.at)) == [], "of another spawner"
+        for number in wanted:
+            del self.at[number]
+
+    @rule()
+    def assign(self) -> None:
+        loads = self.placement.loads
+        room = {node: max(0, load.window - load.unstarted) for node, load in loads.items()}
+        before = {node: load.runnable for node, load in loads.items()}
+        waited = [number for number, node in sorted(self.at.items()) if node == 0]
+        placed = []
+        for node, batch in self.placement.assign():
+            for goroutine in batch:
+                for number in range(goroutine.number, goroutine.number + goroutine.count):
+                    assert self.at[number] == 0, "placed once"
+                    self.at[number] = node
+                    placed.append(number)
+                if goroutine.calls is not None:
+                    last = goroutine.number + goroutine.count
+                    assert goroutine.calls == [str(number) for number in range(goroutine.number, last)]
+                    assert goroutine.item == "item"
+                self.sent[node] += goroutine.count
+                room[node] -= goroutine.count
+        assert all(left >= 0 for left in room.values()), "the window"
+        assert sorted(placed) == waited[: len(placed)], "the first to come are the first to be placed"
+        assert len(placed) == len(waited) or not any(room.values()), "kept without need"
+        got = {node: loads[node].runnable - before[node] for node in loads}
+        for node in loads:
+            for other in loads:  # one more here than there, and there was room: unfair
+                assert not got[node] or not room[other] or loads[node].runnable <= loads[other].runnable + 1
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), unstarted=st.integers(0, 20))
+    def a_worker_reports(self, data: Any, unstarted: int) -> None:
+        self.now += 0.001
+        node = data.draw(st.sampled_from(sorted(self.sent)))
+        self.placement.report(node, self.sent[node], unstarted, unstarted, unstarted, {}, self.now)
+
+    @invariant()
+    def what_waits_is_there_once_and_in_order(self) -> None:
+        self.placement.check()
+        waiting = [n for g in self.placement.waiting for n in range(g.number, g.number + g.count)]
+        assert waiting == sorted(number for number, node in self.at.items() if node == 0)
+
+
+def test_series_are_dealt_out_like_their_goroutines():
+    run(SeriesModel)
+
+
+@pytest.mark.slow
+def test_series_are_dealt_out_like_their_goroutines_in_many_runs():
+    run(SeriesModel, MANY)
+
+
+def test_a_series_goes_to_each_worker_in_one_piece():
+    placement = with_workers(1, 2, 3)
+    placement.report(2, 0, 0, 2, 2, {}, 1.0)
+    placement.submit([Waiting(1, 10, None, calls=list("abcdefgh"))])
+    assert {node: [(g.number, g.calls) for g in batch] for node, batch in placement.assign()} == {
+        1: [(10, ["a", "b", "c", "d"])],
+        3: [(14, ["e", "f", "g"])],
+        2: [(17, ["h"])],
+    }
+
+
+def test_cancelled_goroutines_leave_holes_in_a_series():
+    placement = with_workers()
+    placement.submit([Waiting(1, 10, None, calls=list("abcde"))])
+    assert placement.withdraw(1, {10, 12, 13, 99}) == [10, 12, 13]
+    assert [(g.number, g.calls) for g in placement.waiting] == [(11, ["b"]), (14, ["e"])]
+
+
 def test_placement_agrees_with_what_the_workers_have():
     run(PlacementModel)
 

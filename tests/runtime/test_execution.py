@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import dgo
+import dgo.time
 from dgo.testing import LocalCluster
-from dgo.wire.messages import ProtocolError
+from dgo.wire.messages import Msg, ProtocolError
 
 
 @pytest.mark.parametrize("options", [1, "x", ["resources"], {"resources": 1}, {"resources": {"gpu": "one"}}])
@@ -15,3 +17,114 @@ def test_a_goroutine_whose_options_make_no_sense_is_refused_before_it_counts(opt
         with pytest.raises(ProtocolError, match="options"):
             execution._on_run(1, [], 1, 1, [[7, "name", b"key", [], None, [], options]])
         assert (execution.live, execution.received, execution.unstarted) == ({}, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        ["name", b"key", 7, []],
+        ["name", b"key", 7, "calls"],
+        ["name", b"key", 7, [[], "scalars"]],
+        ["name", b"key", "7", [[]]],
+        ["name", b"key", 7],
+        7,
+    ],
+)
+def test_a_series_that_makes_no_sense_is_refused_before_it_counts(item):
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        coordinator, execution = cluster.coordinator, cluster.nodes[1].execution
+        if item != ["name", b"key", 7, [[], "scalars"]]:  # the coordinator does not look into the calls
+            with pytest.raises(ProtocolError):
+                coordinator._on_submit(cluster.nodes[0].id, [], 1, [item])
+        assert not coordinator.placement.waiting
+        with pytest.raises(ProtocolError):
+            execution._on_run(1, [], 1, 1, [item])
+        assert (execution.live, execution.received, execution.unstarted) == ({}, 0, 0)
+
+
+@pytest.mark.parametrize("end", [[1], [1, 2], ["1", []], [1, [[]]], [1, [{}]], [1, 0], 7, [1, 2, 3, 4]])
+def test_an_end_that_makes_no_sense_is_refused(end):
+    with LocalCluster(nodes=2, seed=1) as cluster, pytest.raises(ProtocolError):
+        cluster.nodes[0].spawner._on_ended(1, [], [end])
+
+
+@pytest.mark.parametrize("rows", [[7], [[1]], [[1, 0]], [[1, -1]], [[1, 1 << 40]], [["1", 1]], [[1, "1"]]])
+def test_numbers_that_make_no_sense_are_refused(rows):
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        spawner = cluster.nodes[0].spawner
+        with pytest.raises(ProtocolError):
+            spawner._on_placed(1, [], 1, rows)
+        with pytest.raises(ProtocolError):
+            spawner._on_returned(1, [], rows)
+
+
+def test_calls_of_one_function_travel_as_one_item_and_come_back_as_one():
+    seen = []
+
+    def body():
+        handles = [dgo.go(pow, 2, n) for n in range(5)]
+        handles.append(dgo.go(divmod, 7, 2))
+        handles += [dgo.go(pow, 3, n) for n in range(2)]
+        return [handle.result() for handle in handles]
+
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        driver, worker = cluster.nodes
+
+        def watch(node, kind):
+            handler = node._handlers[kind]
+            node._handlers[kind] = lambda peer, frames, *fields: (
+                seen.append((kind, fields)),
+                handler(peer, frames, *fields),
+            )
+
+        watch(worker, Msg.RUN)
+        watch(driver, Msg.PLACED)
+        watch(driver, Msg.ENDED)
+        assert cluster.run(body) == [1, 2, 4, 8, 16, (3, 1), 1, 3]
+    items = [item for kind, fields in seen if kind == Msg.RUN for item in fields[2]]
+    assert [(item[0], item[3]) for item in items] == [
+        ("pow", [[2, n] for n in range(5)]),
+        ("divmod", [[7, 2]]),
+        ("pow", [[3, 0], [3, 1]]),
+    ]
+    assert [[count for _, count in fields[1]] for kind, fields in seen if kind == Msg.PLACED] == [[5, 1, 2]]
+    ends = [end for kind, fields in seen if kind == Msg.ENDED for end in fields[0]]
+    assert [len(end) for end in ends] == [2, 3, 2], "a tuple is no scalar"
+    assert [end[1] for end in ends[::2]] == [[1, 2, 4, 8, 16], [1, 3]]
+
+
+def test_keywords_and_what_is_no_scalar_travel_by_themselves():
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        spawner = cluster.nodes[0].spawner
+        items = []
+        flush = spawner.flush
+        spawner.flush = lambda: (items.extend(item for queue in spawner._items.values() for item in queue), flush())
+        body = lambda: [g.result() for g in (dgo.go(int, "11", base=2), dgo.go(len, (1, 2)), dgo.go(abs, -1))]  # noqa: E731
+        assert cluster.run(body) == [3, 2, 1]
+        assert [len(item) for item in items] == [7, 7, 4]
+
+
+def test_the_exception_of_a_goroutine_is_reported_once_whatever_comes_of_its_handles():
+    def fail():
+        raise ValueError("it")
+
+    def body():
+        kept = dgo.go(fail)  # asked for after its end
+        dropped_after = dgo.go(fail)
+        dgo.go(fail)  # dropped before its end
+        home = dgo.Chan(1)
+        home.send(dgo.go(fail))  # its only handle waits in a channel, is taken out, and dropped
+        dgo.time.sleep(1)
+        del dropped_after
+        home.recv()
+        with pytest.raises(ValueError, match="it"):
+            kept.result()
+        dgo.time.sleep(1)
+
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        cluster.run(body)
+        assert len(cluster.panics) == 1, "the one that had no handle when it ended"
+        cluster.nodes[0].spawner.sweep()
+        assert len(cluster.panics) == 3
+        assert not cluster.nodes[0].spawner.dropped
+    assert len(cluster.panics) == 3

@@ -92,6 +92,11 @@ class CodeStore:
             raise ValueError(f"a code blob of {len(blob)} bytes does not hash to its name {name.hex()}")
         self._blobs[name] = blob
 
+    def known(self, name: bytes) -> Any:
+        """As ``find``, but only looks: None if it was not needed here before."""
+        found = self._objects.get(name)
+        return _objects.get(name) if found is None else found
+
     def find(self, name: bytes) -> Any:
         """The code object or function with this hash.
 
