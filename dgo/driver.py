@@ -27,7 +27,7 @@ from dgo.runtime.node import Node, complete_unless_done
 from dgo.runtime.output import DriverOutput
 from dgo.runtime.threads import ThreadHost
 from dgo.transport.interface import PolledTransport
-from dgo.transport.opening import transport_for
+from dgo.transport.opening import local_scheme, transport_for
 from dgo.wire.messages import Msg
 from dgo_worker.launch import launch, new_node_id
 
@@ -261,7 +261,7 @@ def init(
 
     Args:
         address: of a coordinator, ``tcp://host:7117``; default ``$DGO_ADDRESS``; without either an embedded
-            cluster is started.
+            cluster is started, whose processes talk over Unix sockets, or over ZeroMQ with ``DGO_TRANSPORT=zeromq``.
         workers: worker processes of an embedded cluster; default: ``$DGO_WORKERS``, else the usable cores.
         keyfile: reserved for authenticated clusters.
         log_to_driver: whether goroutines' output appears here.
@@ -270,7 +270,8 @@ def init(
 
     Raises:
         RuntimeError: you: the program has a cluster already.
-        ValueError: you: ``workers`` is not positive, or ``panic`` is neither of the two.
+        ValueError: you: ``workers`` is not positive, ``panic`` is neither of the two, or an environment variable says
+            what is not possible.
         ClusterError: nobody answers at the address, or the coordinator refuses us; the message says what to check.
     """
     global _cluster
@@ -356,18 +357,19 @@ def _connect(address: str) -> Cluster:
 
 
 def _start_embedded(workers: int) -> Cluster:
+    scheme = local_scheme()
     directory = tempfile.mkdtemp(prefix="dgo-")
     if len(directory) > 80:  # the path of a Unix socket has 107 bytes at most
         os.rmdir(directory)
         directory = tempfile.mkdtemp(prefix="dgo-", dir="/tmp")
     process = launch(
         "dgo.coordinator.embedded",
-        {"directory": directory, "workers": workers},
+        {"directory": directory, "scheme": scheme, "workers": workers},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
-    own_address = f"unix://{directory}/driver"
-    made, transport = _make(f"unix://{directory}/coordinator", own_address)
+    own_address = f"{scheme}{directory}/driver"
+    made, transport = _make(f"{scheme}{directory}/coordinator", own_address)
     made._process = process
     made._directory = directory
     made._expected = workers

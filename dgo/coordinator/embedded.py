@@ -53,8 +53,8 @@ def _launch(slot: int, config: dict[str, Any], own: int) -> Any:
         "node": node,
         "name": f"worker-{slot + 1}",
         "supervisor": own,
-        "address": f"unix://{directory}/coordinator",
-        "bind": f"unix://{directory}/{node:012x}",
+        "address": f"{config['scheme']}{directory}/coordinator",
+        "bind": f"{config['scheme']}{directory}/{node:012x}",
         "patch": config.get("patch", True),
         "path": config["path"],
     }
@@ -75,7 +75,7 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
     from dgo.runtime.waiting import InputWait
     from dgo.transport.opening import transport_for
 
-    address = f"unix://{config['directory']}/coordinator"
+    address = f"{config['scheme']}{config['directory']}/coordinator"
     transport = transport_for(address, watch_connections=True)
     transport.bind(address)
     coordinator = Coordinator(own, transport, time.monotonic)

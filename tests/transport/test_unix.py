@@ -17,7 +17,7 @@ import pytest
 from dgo.errors import ClusterError
 from dgo.runtime.waiting import InputWait
 from dgo.transport.interface import Route
-from dgo.transport.opening import transport_for
+from dgo.transport.opening import local_scheme, transport_for
 from dgo.transport.unix import JOINED, PIECES, READ_SIZE, UnixTransport
 from dgo.wire.messages import MAX_FRAME
 
@@ -322,3 +322,13 @@ def test_the_scheme_chooses_the_transport(tmp_path: Path) -> None:
     assert type(other).__name__ == "ZmqTransport"
     one.close()
     other.close()
+
+
+def test_the_environment_chooses_how_an_embedded_cluster_talks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DGO_TRANSPORT", raising=False)
+    assert local_scheme() == "unix://"
+    monkeypatch.setenv("DGO_TRANSPORT", "zeromq")
+    assert local_scheme() == "ipc://"
+    monkeypatch.setenv("DGO_TRANSPORT", "pigeon")
+    with pytest.raises(ValueError, match="'unix' or by 'zeromq'"):
+        local_scheme()
