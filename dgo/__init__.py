@@ -16,9 +16,11 @@ Names are loaded on first use: importing dgo costs next to nothing.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # to a type checker it is True; importing ``typing`` takes longer than all that follows
 if TYPE_CHECKING:
+    from typing import Any
+
     from dgo import context as context
     from dgo import errors as errors
     from dgo import sync as sync
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
     from dgo.context import with_deadline as with_deadline
     from dgo.context import with_timeout as with_timeout
     from dgo.context import with_value as with_value
-    from dgo.driver import Cluster as Cluster
-    from dgo.driver import WorkerInfo as WorkerInfo
     from dgo.driver import cluster as cluster
     from dgo.driver import init as init
     from dgo.driver import is_initialized as is_initialized
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from dgo.goroutines import no_preempt as no_preempt
     from dgo.goroutines import num_goroutine as num_goroutine
     from dgo.goroutines import num_workers as num_workers
+    from dgo.joined import Cluster as Cluster
+    from dgo.joined import WorkerInfo as WorkerInfo
     from dgo.selection import DEFAULT as DEFAULT
     from dgo.selection import Selected as Selected
     from dgo.selection import aselect as aselect
@@ -193,8 +195,6 @@ _HOMES = {
         "with_value",
     ),
     "dgo.driver": (
-        "Cluster",
-        "WorkerInfo",
         "cluster",
         "init",
         "is_initialized",
@@ -230,6 +230,10 @@ _HOMES = {
         "no_preempt",
         "num_goroutine",
         "num_workers",
+    ),
+    "dgo.joined": (
+        "Cluster",
+        "WorkerInfo",
     ),
     "dgo.selection": (
         "DEFAULT",

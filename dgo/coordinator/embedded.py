@@ -10,13 +10,15 @@ The workers are started before anything else is imported: they start up while th
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-from typing import Any
 
-from dgo_worker.launch import launch, new_node_id, thread_settings
+from dgo_worker.launch import launch, new_node_id, remove_directory, thread_settings
 from dgo_worker.supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["main"]
 
@@ -30,10 +32,10 @@ def main(config: dict[str, Any]) -> None:
     try:
         driver = os.pidfd_open(config["parent"])
     except ProcessLookupError:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_directory(directory)
         return
     if os.getppid() != config["parent"]:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_directory(directory)
         return
     own = new_node_id()
     supervisor = Supervisor(config["workers"], lambda slot: _launch(slot, config, own), lambda node, cause: None)
@@ -42,8 +44,9 @@ def main(config: dict[str, Any]) -> None:
         _serve(config, own, supervisor, driver)
     finally:
         supervisor.kill()
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_directory(directory)
         _kill_orphans()
+    os._exit(0)  # nothing is left to do, and the interpreter's own end takes longer than all that
 
 
 def _launch(slot: int, config: dict[str, Any], own: int) -> Any:
@@ -78,6 +81,8 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
     address = f"{config['scheme']}{config['directory']}/coordinator"
     transport = transport_for(address, watch_connections=True)
     transport.bind(address)
+    os.write(config["listening"], b".")
+    os.close(config["listening"])
     coordinator = Coordinator(own, transport, time.monotonic)
     gone: list[int] = []
     coordinator.on_driver_gone = gone.append

@@ -19,7 +19,6 @@ Invariants: a tombstone is no member; the suspects are exactly the members with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 
 __all__ = ["ROLES", "Member", "Members", "State"]
@@ -35,7 +34,6 @@ class State(Enum):
     DRAINING = "draining"
 
 
-@dataclass(slots=True)
 class Member:
     """One process that takes part.
 
@@ -48,17 +46,33 @@ class Member:
         resources: amounts that placement can hand out.
     """
 
-    node: int
-    role: str
-    name: str
-    address: str
-    host: str
-    pid: int
-    supervisor: int = 0
-    labels: dict[str, str] = field(default_factory=dict)
-    resources: dict[str, float] = field(default_factory=dict)
-    state: State = State.ALIVE
-    deadline: float | None = None
+    __slots__ = (
+        "address", "deadline", "host", "labels", "name", "node", "pid", "resources", "role", "state", "supervisor",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        node: int,
+        role: str,
+        name: str,
+        address: str,
+        host: str,
+        pid: int,
+        supervisor: int = 0,
+        labels: dict[str, str] | None = None,
+        resources: dict[str, float] | None = None,
+    ) -> None:
+        self.node = node
+        self.role = role
+        self.name = name
+        self.address = address
+        self.host = host
+        self.pid = pid
+        self.supervisor = supervisor
+        self.labels = labels if labels is not None else {}
+        self.resources = resources if resources is not None else {}
+        self.state = State.ALIVE
+        self.deadline: float | None = None
 
 
 class Members:

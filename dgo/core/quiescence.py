@@ -12,8 +12,8 @@ without a verdict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 __all__ = ["Quiescence", "Report", "Step"]
 
@@ -27,8 +27,7 @@ class Step(Enum):
     AWAKE = "not asleep, or not certain"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One process's answer.
 
     Attributes:

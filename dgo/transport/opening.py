@@ -5,30 +5,13 @@ The processes of an embedded cluster have the choice: Unix sockets, which are fa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from dgo.transport.interface import PolledTransport
 from dgo.transport.unix import SCHEME, UnixTransport
 
-__all__ = ["local_scheme", "transport_for"]
-
-VARIABLE = "DGO_TRANSPORT"
-LOCAL_SCHEMES = {"unix": SCHEME, "zeromq": "ipc://"}
-
-
-def local_scheme() -> str:
-    """How the addresses of an embedded cluster begin: by ``$DGO_TRANSPORT``, ``unix`` (the default) or ``zeromq``.
-
-    Raises:
-        ValueError: you: the variable is something else.
-    """
-    name = os.environ.get(VARIABLE) or "unix"
-    scheme = LOCAL_SCHEMES.get(name)
-    if scheme is None:
-        raise ValueError(f"{VARIABLE}={name!r}: the processes of an embedded cluster talk by 'unix' or by 'zeromq'")
-    return scheme
+__all__ = ["transport_for"]
 
 
 def transport_for(

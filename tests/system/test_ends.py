@@ -158,3 +158,35 @@ def test_twenty_drivers_one_after_the_other_leave_nothing(driver) -> None:
         running = driver(SMALL)
         assert running.finish(30) == "32\n", running.errors()
         assert running.left(SECONDS) == []
+
+
+@pytest.mark.parametrize("dies", ["before it listens", "once it listens"])
+def test_a_coordinator_that_dies_while_it_starts_is_an_error_and_leaves_nothing(driver, dies) -> None:
+    source = """
+        import os, signal, sys
+        import dgo
+        from dgo import driver
+        real = driver.launch
+        def launch(*arguments, **options):
+            process = real(*arguments, **options)
+            if sys.argv[1] == "before it listens":
+                os.kill(process.pid, signal.SIGSTOP)
+                os.kill(process.pid, signal.SIGKILL)
+            return process
+        def dying(processes, seconds):
+            wait(processes, seconds)
+            os.kill(processes._process.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, processes._process.pid, os.WEXITED | os.WNOWAIT)
+        wait = driver.Processes.wait_until_they_listen
+        driver.launch = launch
+        if sys.argv[1] == "once it listens":
+            driver.Processes.wait_until_they_listen = dying
+        try:
+            dgo.init(workers=2)
+        except dgo.ClusterError as error:
+            print(error, flush=True)
+    """
+    running = driver(source, dies)
+    assert running.line() == "the embedded cluster could not be started (exit code -9)", running.errors()
+    running.wait(SECONDS)
+    assert running.left(SECONDS) == []

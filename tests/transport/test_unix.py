@@ -17,7 +17,8 @@ import pytest
 from dgo.errors import ClusterError
 from dgo.runtime.waiting import InputWait
 from dgo.transport.interface import Route
-from dgo.transport.opening import local_scheme, transport_for
+from dgo.transport.opening import transport_for
+from dgo.transport.scheme import local_scheme
 from dgo.transport.unix import JOINED, PIECES, READ_SIZE, UnixTransport
 from dgo.wire.messages import MAX_FRAME
 

@@ -9,9 +9,12 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
 
-__all__ = ["BOOT", "die_with_parent", "launch", "new_node_id", "thread_settings"]
+TYPE_CHECKING = False  # ``typing`` is not needed before the processes have been started
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["BOOT", "die_with_parent", "launch", "new_node_id", "remove_directory", "thread_settings"]
 
 # The first statement restores the parent's sys.path: a worker finds the modules that the driver finds.
 BOOT = (
@@ -32,6 +35,19 @@ THREAD_VARIABLES = (
 def new_node_id() -> int:
     """A new incarnation."""
     return int.from_bytes(os.urandom(6), "big") | 1
+
+
+def remove_directory(path: str) -> None:
+    """Removes a directory of sockets; whatever else is in it too. Does nothing if it is gone."""
+    try:
+        for entry in os.scandir(path):
+            os.unlink(entry.path)
+        os.rmdir(path)
+    except OSError:
+        if os.path.exists(path):
+            import shutil  # rarely needed, and takes its time to import
+
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def thread_settings(environment: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,6 @@ Invariants:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import Any
@@ -18,6 +17,11 @@ from dgo.errors import SerializationError
 from dgo.wire.snapshot.diagnose import described
 from dgo.wire.snapshot.pickling import CodelessPickler, FunctionPickler, dump, load
 from dgo.wire.snapshot.recent import Recent
+
+try:  # hashlib gives this very function, and loads OpenSSL, which takes longer than all modules of this package
+    from _blake2 import blake2b
+except ImportError:  # Python built without it
+    from hashlib import blake2b
 
 __all__ = ["CallPickler", "CodeStore", "content_hash", "publish_code", "publish_function"]
 
@@ -30,7 +34,7 @@ _code_hashes: Recent[CodeType, bytes] = Recent(4096)
 
 def content_hash(blob: bytes) -> bytes:
     """The name of a blob."""
-    return hashlib.blake2b(blob, digest_size=HASH_BYTES).digest()
+    return blake2b(blob, digest_size=HASH_BYTES).digest()
 
 
 def publish_code(code: CodeType) -> bytes:
