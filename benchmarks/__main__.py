@@ -1,95 +1,160 @@
-"""Runs the benchmarks, each in a process of its own, and prints one Markdown table.
+"""Runs the benchmarks, each in a process of its own, and prints the tables; ``make bench`` also writes the page.
 
 Run it from the project's folder::
 
     python -m benchmarks
-    python -m benchmarks --only spawn stream --repeats 7
+    python -m benchmarks --quick spawn stream
     python -m benchmarks --write docs/benchmarks.md
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
-import platform
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))  # the scripts find their helper in the same way when they run alone
+sys.path.insert(0, str(HERE))  # the scripts find their helpers in the same way when they run alone
 
-from _bench import Figure, add_options, figure_from, options_of, table  # noqa: E402  (needs the path above)
+import _bench  # noqa: E402  (these need the path above)
+import _budgets  # noqa: E402
+import _machine  # noqa: E402
+import _plots  # noqa: E402
+import _processes  # noqa: E402
+import _report  # noqa: E402
+from _report import Chapter  # noqa: E402
 
-SCRIPTS = ("spawn", "executor", "stream", "pingpong_bench", "local", "start", "parked")
-SCRIPT_TIMEOUT_SECONDS = 540
-
-READING = """\
-Every comparison was measured in one run, dgo and the others in turn. The column `dgo is` divides the medians:
-more than 1 is in dgo's favour, for rates, times and sizes alike. Read these ratios; the figures are
-those of one machine in one hour. Names with "raw" or "bare" are floors: a hand-written loop over the library
-below, no product."""
-
-
-def run(script: str, arguments: list[str]) -> tuple[list[Figure], str | None]:
-    """Runs one script.
-
-    Returns:
-        Its figures, and None or what went wrong.
-    """
-    command = [sys.executable, str(HERE / f"{script}.py"), "--json", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SCRIPT_TIMEOUT_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return [], f"took more than {SCRIPT_TIMEOUT_SECONDS} s"
-    if done.returncode != 0:
-        return [], done.stderr.strip() or f"exit status {done.returncode}"
-    return [figure_from(fields) for fields in json.loads(done.stdout.splitlines()[-1])], None
+#: By name: the script and its mode. In the order of the budgets; what takes the machine for itself comes last.
+SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "local_spawn": ("local_spawn.py", ()),
+    "local_pingpong": ("local_pingpong.py", ()),
+    "local_values": ("local_values.py", ()),
+    "local_sync": ("local_sync.py", ()),
+    "parked": ("parked.py", ()),
+    "spawn": ("spawn.py", ()),
+    "round_trip": ("round_trip.py", ()),
+    "pingpong": ("pingpong_bench.py", ()),
+    "stream": ("stream.py", ()),
+    "large": ("large.py", ()),
+    "start": ("start.py", ()),
+    "idle": ("idle.py", ()),
+    "skynet": ("skynet.py", ()),
+    "metg": ("metg.py", ()),
+    "executor": ("executor.py", ()),
+    "scale": ("scale.py", ()),
+    "parked_million": ("parked.py", ("--million",)),
+    "growth": ("parked.py", ("--growth",)),
+}
+GRACE_SECONDS = 10  # for a script to end itself before it is killed
 
 
-def heading(repeats: int, quick: bool, load_before: float) -> str:
-    """Where and how the figures were taken, and how busy the machine was (the benchmarks' own work included)."""
-    cores = len(os.sched_getaffinity(0))
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    amount = ", a tenth of the usual work" if quick else ""
-    load = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
-    return f"{cores} cores, {python}, {platform.system()} {platform.machine()}; median of {repeats}{amount}; {load}."
+def title_of(file: str) -> str:
+    """The first paragraph of a script's docstring."""
+    text = ast.get_docstring(ast.parse((HERE / file).read_text())) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def take(chapter: Chapter, finding: dict[str, object]) -> None:
+    """Adds what a script printed."""
+    for fields in finding.get("figures", ()):  # type: ignore[attr-defined]  # it is JSON
+        chapter.figures.append(_bench.figure_from(fields))
+    if "note" in finding:
+        chapter.notes.append(str(finding["note"]))
+    if "failure" in finding:
+        chapter.failures.append(str(finding["failure"]))
+
+
+def run(name: str, arguments: list[str]) -> Chapter:
+    """Runs a script to its end, or to the end of its time; what it had found by then counts."""
+    file, mode = SCRIPTS[name]
+    chapter = Chapter(name, title_of(file))
+    command = [sys.executable, str(HERE / file), "--json", *mode, *arguments]
+    started = time.perf_counter()
+    with (
+        _processes.marked() as mark,
+        subprocess.Popen(
+            command, env=_processes.environment(mark), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        overdue = threading.Timer(_bench.SCRIPT_SECONDS + GRACE_SECONDS, process.kill)
+        overdue.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                take(chapter, json.loads(line))
+        status = process.wait()
+        overdue.cancel()
+    chapter.seconds = time.perf_counter() - started
+    if status != 0 and not chapter.failures:
+        chapter.failures.append(f"{file} ended with status {status} after {chapter.seconds:.0f} s")
+    return chapter
 
 
 def options() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures dgo beside its peers.")
-    add_options(parser)
-    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, help="which (default: all)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
-    return parser.parse_args()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(SCRIPTS)}")
+    _bench.add_options(parser)
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the page there, its plots into a folder beside"
+    )
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(SCRIPTS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    return args
+
+
+def passed_on(args: argparse.Namespace) -> list[str]:
+    """The options for the scripts."""
+    arguments = ["--repeats", str(args.repeats)]
+    for name in ("quick", "tiny", "without_dgo"):
+        arguments += [f"--{name.replace('_', '-')}"] if getattr(args, name) else []
+    return arguments + (["--peers", args.peers] if args.peers else [])
+
+
+def write_page(target: Path, how: str, chapters: list[Chapter]) -> None:
+    """Writes the page and its plots."""
+    folder = target.with_suffix("")
+    if _plots.available():
+        for old in folder.glob("*.svg"):
+            old.unlink()
+        for chapter in chapters:
+            chapter.plots = _plots.draw(chapter.name, chapter.figures, folder)
+    else:
+        print("no plots: matplotlib is not installed (it is in the extra `bench`)", file=sys.stderr)
+    _report.write(target, _report.page(_machine.facts(), how, chapters, folder.name))
 
 
 def main() -> int:
-    """Prints the table; 1 if a script failed, else 0."""
+    """Prints the tables; 1 if anything of dgo's failed, else 0."""
     args = options()
-    chosen = options_of(args)
-    arguments = ["--repeats", str(chosen.repeats)]
-    arguments += ["--quick"] if chosen.quick else []
-    arguments += ["--without-dgo"] if not chosen.with_dgo else []
-    figures: list[Figure] = []
-    failed: dict[str, str] = {}
-    load_before = os.getloadavg()[0]
-    for script in args.only:
-        print(f"{script} ...", file=sys.stderr, flush=True)
-        found, error = run(script, arguments)
-        figures += found
-        if error is not None:
-            failed[script] = error
-            print(f"{script} failed: {error}", file=sys.stderr, flush=True)
-    page = f"{heading(chosen.repeats, chosen.quick, load_before)}\n\n{READING}\n\n{table(figures)}\n"
-    print(page)
-    if args.write and not failed:
-        args.write.parent.mkdir(parents=True, exist_ok=True)
-        args.write.write_text(f"# Benchmarks\n\n{page}")
-    elif args.write:
-        print(f"{args.write} was not written: {', '.join(failed)} failed", file=sys.stderr)
+    chosen = _bench.options_of(args)
+    before, started = os.getloadavg()[0], time.perf_counter()
+    chapters = []
+    names = args.names or list(SCRIPTS)
+    for index, name in enumerate(names):
+        print(f"[{index + 1}/{len(names)}] {name} ...", file=sys.stderr, flush=True)
+        chapter = run(name, passed_on(args))
+        chapters.append(chapter)
+        for line in (*chapter.notes, *(f"FAILED {failure}" for failure in chapter.failures)):
+            print(f"    {line}", file=sys.stderr, flush=True)
+        print(f"    {len(chapter.figures)} figures in {chapter.seconds:.0f} s", file=sys.stderr, flush=True)
+    seconds = time.perf_counter() - started
+    how = _report.how_measured(chosen.repeats, chosen.scale, before, os.getloadavg()[0], seconds)
+    figures = [figure for chapter in chapters for figure in chapter.figures]
+    print(f"{_report.head(_machine.facts(), how)}\n\n{_bench.table(figures)}\n\n{_budgets.summary(figures)}")
+    if args.write:
+        write_page(args.write, how, chapters)
+        print(f"{args.write} is written", file=sys.stderr)
+    failed = [chapter.name for chapter in chapters if chapter.failures]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Bare processes to compare with: raw pyzmq and the standard library's pipes and queues, nothing around them.
+"""Bare processes to compare with: raw pyzmq, and what else is needed to measure without a product around it.
 
 All of them are fresh interpreters ("spawn"): the process that uses dgo has threads, and must not be forked.
 """
@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from typing import Any
 
 import zmq
+from _work import spin
 
 SPAWN = multiprocessing.get_context("spawn")
 STOP = b""
+NOTHING = b"0"
 UNLIMITED = 0
 ANSWER_SECONDS = 60
 JOIN_SECONDS = 30
@@ -69,7 +70,7 @@ def pin(cpus: set[int]) -> None:
 
 
 def work(jobs: str, results: str) -> None:
-    """Sends every job back until told to stop."""
+    """Spins as long as each job says and sends it back, until told to stop."""
     with zmq.Context() as context, context.socket(zmq.PULL) as pull, context.socket(zmq.PUSH) as push:
         pull.set_hwm(UNLIMITED)
         push.set_hwm(UNLIMITED)
@@ -77,6 +78,7 @@ def work(jobs: str, results: str) -> None:
         push.connect(results)
         push.send(b"ready")
         while (job := pull.recv()) != STOP:
+            spin(int(job))
             push.send(job)
 
 
@@ -87,22 +89,18 @@ class Crew:
         self._push = push
         self._pull = pull
 
-    def rate(self, count: int) -> float:
-        """Jobs a second, sent one by one, all of them answered."""
+    def many(self, count: int, loops: int) -> None:
+        """Sends so many jobs one by one, and awaits as many answers."""
         push, pull = self._push, self._pull
-        started = time.perf_counter()
+        job = str(loops).encode()
         for _ in range(count):
-            push.send(b"job")
+            push.send(job)
         for _ in range(count):
             pull.recv()
-        return count / (time.perf_counter() - started)
 
-    def round_trip(self, count: int) -> float:
-        """The median time in µs from sending one job to its answer."""
-        return median_microseconds(self._once, count)
-
-    def _once(self) -> None:
-        self._push.send(b"job")
+    def once(self) -> None:
+        """Sends one job and awaits its answer."""
+        self._push.send(NOTHING)
         self._pull.recv()
 
 
@@ -125,7 +123,7 @@ def crew(size: int) -> Iterator[Crew]:
             for _ in range(size):
                 pull.recv()
             team = Crew(push, pull)
-            team.rate(WARM_UP)
+            team.many(WARM_UP, 0)
             yield team
             for _ in range(size):
                 push.send(STOP)
@@ -142,9 +140,6 @@ def median_microseconds(operation: Callable[[], object], count: int) -> float:
     return statistics.median(taken) / 1e3
 
 
-# Streams: one process sends values, another receives them and times the stream.
-
-
 def receive_rate(receive: Callable[[], object], count: int) -> float:
     """Values a second, from the first value to the last."""
     receive()
@@ -152,121 +147,3 @@ def receive_rate(receive: Callable[[], object], count: int) -> float:
     for _ in range(count - 1):
         receive()
     return (count - 1) / (time.perf_counter() - started)
-
-
-def zmq_sender(to: str, capacity: int, count: int, received: Event) -> None:
-    """Sends small values one by one, and stays until all of them have been received.
-
-    Closing is not enough, whatever the linger period: a receiver at its high-water mark drops what it has not
-    read yet when its peer goes away (libzmq issue 4660; seen here in 4 of 100 runs).
-    """
-    with zmq.Context() as context, context.socket(zmq.PUSH) as push:
-        push.set_hwm(capacity)
-        push.connect(to)
-        for _ in range(count):
-            push.send(b"12345678")
-        received.wait(ANSWER_SECONDS)
-
-
-def zmq_receiver(at: str, capacity: int, count: int, received: Event, done: Connection[Any, Any]) -> None:
-    """Receives them and answers the rate."""
-    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
-        pull.set_hwm(capacity)
-        pull.bind(at)
-        rate = receive_rate(pull.recv, count)
-        received.set()
-        done.send(rate)
-
-
-def queue_sender(queue: multiprocessing.Queue[int], count: int) -> None:
-    """Puts small values one by one."""
-    for value in range(count):
-        queue.put(value)
-
-
-def queue_receiver(queue: multiprocessing.Queue[int], count: int, done: Connection[Any, Any]) -> None:
-    """Gets them and answers the rate."""
-    done.send(receive_rate(queue.get, count))
-
-
-def zmq_stream(capacity: int, count: int) -> float:
-    """Values a second through a bare PUSH and PULL."""
-    here, there = SPAWN.Pipe()
-    received = SPAWN.Event()
-    with (
-        address() as at,
-        processes(
-            (zmq_receiver, (at, capacity, count, received, there)),
-            (zmq_sender, (at, capacity, count, received)),
-        ),
-    ):
-        return answer(here)
-
-
-def queue_stream(capacity: int, count: int) -> float:
-    """Values a second through a multiprocessing queue."""
-    here, there = SPAWN.Pipe()
-    queue = SPAWN.Queue(capacity)
-    with processes((queue_receiver, (queue, count, there)), (queue_sender, (queue, count))):
-        return answer(here)
-
-
-# Round trips: one process asks and times it, another answers.
-
-
-def zmq_echo(at: str, cpus: set[int], count: int) -> None:
-    """A ROUTER that sends back what it gets."""
-    pin(cpus)
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
-        router.bind(at)
-        for _ in range(count):
-            router.send_multipart(router.recv_multipart())
-
-
-def zmq_asker(to: str, cpus: set[int], count: int, done: Connection[Any, Any]) -> None:
-    """A DEALER that asks and answers the median time in µs."""
-    pin(cpus)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.connect(to)
-
-        def once() -> None:
-            dealer.send(b"12345678")
-            dealer.recv()
-
-        done.send(median_microseconds(once, count))
-
-
-def pipe_echo(pipe: Connection[Any, Any], cpus: set[int], count: int) -> None:
-    """One end of a pipe that sends back what it gets."""
-    pin(cpus)
-    for _ in range(count):
-        pipe.send(pipe.recv())
-
-
-def pipe_asker(pipe: Connection[Any, Any], cpus: set[int], count: int, done: Connection[Any, Any]) -> None:
-    """The other end: asks and answers the median time in µs."""
-    pin(cpus)
-
-    def once() -> None:
-        pipe.send(12345678)
-        pipe.recv()
-
-    done.send(median_microseconds(once, count))
-
-
-def zmq_round_trip(one: set[int], other: set[int], count: int) -> float:
-    """The median round trip in µs between a bare DEALER and ROUTER on these processors."""
-    here, there = SPAWN.Pipe()
-    with (
-        address() as at,
-        processes((zmq_echo, (at, one, count)), (zmq_asker, (at, other, count, there))),
-    ):
-        return answer(here)
-
-
-def pipe_round_trip(one: set[int], other: set[int], count: int) -> float:
-    """The median round trip in µs through a multiprocessing pipe on these processors."""
-    here, there = SPAWN.Pipe()
-    left, right = SPAWN.Pipe()
-    with processes((pipe_echo, (left, one, count)), (pipe_asker, (right, other, count, there))):
-        return answer(here)

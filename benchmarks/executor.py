@@ -8,16 +8,15 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 
 import _bench
 import _raw
+from _bench import Peer
+from _work import noop
 
 import dgo
 
 WORKERS = 2
 MANY = 20_000
 SINGLE = 1_000
-
-
-def noop(_: int = 0) -> None:
-    """Does nothing."""
+CHUNK = 100
 
 
 def submit_rate(executor: Executor, count: int) -> float:
@@ -30,11 +29,20 @@ def submit_rate(executor: Executor, count: int) -> float:
 
 
 def map_rate(executor: Executor, count: int) -> float:
-    """Calls a second of ``map`` in chunks of 100."""
+    """Calls a second of ``map`` in chunks."""
     started = time.perf_counter()
-    for _ in executor.map(noop, range(count), chunksize=100):
+    for _ in executor.map(noop, range(count), chunksize=CHUNK):
         pass
     return count / (time.perf_counter() - started)
+
+
+def everything(executor: Executor, count: int, single: int) -> _bench.Samples:
+    """One sample of each."""
+    return {
+        "submit": submit_rate(executor, count),
+        "map": map_rate(executor, count),
+        "trip": _raw.median_microseconds(lambda: executor.submit(noop).result(), single),
+    }
 
 
 def go_rate(count: int) -> float:
@@ -46,46 +54,52 @@ def go_rate(count: int) -> float:
     return count / (time.perf_counter() - started)
 
 
-def figures(options: _bench.Options) -> list[_bench.Figure]:
+def process_pool_executor(count: int, single: int) -> _bench.Samples:
+    """The standard library's."""
+    with ProcessPoolExecutor(WORKERS, mp_context=_raw.SPAWN) as executor:
+        submit_rate(executor, 10 * WORKERS)
+        return everything(executor, count, single)
+
+
+def loky(count: int, single: int) -> _bench.Samples:
+    """loky's."""
+    from loky import get_reusable_executor
+
+    executor = get_reusable_executor(max_workers=WORKERS)
+    submit_rate(executor, 10 * WORKERS)
+    try:
+        return everything(executor, count, single)
+    finally:
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+PEERS = (
+    Peer("ProcessPoolExecutor", process_pool_executor, part=0.25),
+    Peer("loky", loky, ("loky",), part=0.25),
+)
+
+
+def measure(run: _bench.Run) -> None:
     """Measures the rates and the round trip."""
-    many, single = options.amount(MANY), options.amount(SINGLE)
+    many, single = run.options.amount(MANY), run.options.amount(SINGLE)
     with contextlib.ExitStack() as stack:
-        # The peer starts first, so that its processes hold nothing of dgo's.
-        peer = stack.enter_context(ProcessPoolExecutor(WORKERS, mp_context=_raw.SPAWN))
-        submit_rate(peer, 10 * WORKERS)
-        ours: Executor = peer
-        if options.with_dgo:
-            cluster = stack.enter_context(dgo.init(workers=WORKERS))
-            cluster.wait_for_workers(WORKERS, timeout=60)
+        stack.enter_context(run.cluster(WORKERS))
+        ours: Executor | None = None
+        if run.options.with_dgo:
             ours = stack.enter_context(dgo.Executor())
             submit_rate(ours, 100)
-        contenders = {_bench.DGO: lambda: submit_rate(ours, many)}
-        if options.with_dgo:
-            contenders["dgo.go without an executor"] = lambda: go_rate(many)
-        contenders["ProcessPoolExecutor"] = lambda: submit_rate(peer, many // 4)
-        return (
-            _bench.compare(
-                "no-op calls of Executor.submit, all awaited", "1/s", contenders, options, more_is_better=True
-            )
-            + _bench.compare(
-                "no-op calls of Executor.map in chunks of 100",
-                "1/s",
-                {_bench.DGO: lambda: map_rate(ours, many), "ProcessPoolExecutor": lambda: map_rate(peer, many)},
-                options,
-                more_is_better=True,
-            )
-            + _bench.compare(
-                "one call of Executor.submit and its result, round trip p50",
-                "µs",
-                {
-                    _bench.DGO: lambda: _raw.median_microseconds(lambda: ours.submit(noop).result(), single),
-                    "ProcessPoolExecutor": lambda: _raw.median_microseconds(lambda: peer.submit(noop).result(), single),
-                },
-                options,
-                more_is_better=False,
-            )
+        run.compare_several(
+            {
+                "submit": ("no-op calls of Executor.submit, all awaited", "1/s", True),
+                "map": (f"no-op calls of Executor.map in chunks of {CHUNK}", "1/s", True),
+                "trip": ("one call of Executor.submit and its result, round trip p50", "µs", False),
+            },
+            dgo=(lambda executor=ours: everything(executor, many, single)) if ours else None,  # type: ignore[misc]
+            own={"dgo.go without an executor": lambda: {"submit": go_rate(many)}},
+            peers=PEERS,
+            amounts=(many, single),
         )
 
 
 if __name__ == "__main__":
-    _bench.main(__doc__, figures)
+    _bench.main(__doc__, __file__, measure, PEERS)

@@ -3,20 +3,25 @@
 It depends on where the kernel puts the two processes: on one processor a round trip is several times
 shorter than across two, whoever makes it. So each placement is a comparison of its own, with all threads of
 both processes pinned, and one more leaves it to the kernel. The first comparison is a select over two channels
-with different homes, which no peer has."""
+with different homes, which no peer has. Peers that cannot be pinned are in the unpinned comparison only."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
+from collections.abc import Callable
 
 import _bench
 import _elsewhere
 import _raw
+import _streams
+from _bench import Peer
 
 import dgo
 
 COUNT = 5_000
+
+Trip = Callable[[set[int], set[int], int], float]
 
 
 def pong(balls: dgo.Chan[int], returns: dgo.Chan[int], cpus: set[int]) -> None:
@@ -80,49 +85,58 @@ def dgo_round_trip(one: set[int], other: set[int], count: int) -> float:
     return median
 
 
-def placements() -> dict[str, tuple[set[int], set[int]]]:
-    """By name, the processors of the two processes."""
+def placements() -> list[tuple[str, set[int], set[int]]]:
+    """Names, and the processors of the two processes; the unpinned one first, so that nothing is pinned yet."""
     cpus = sorted(os.sched_getaffinity(0))
-    found = {"unpinned": (set(cpus), set(cpus)), "on one processor": ({cpus[0]}, {cpus[0]})}
-    if len(cpus) > 1:
-        found["across two processors"] = ({cpus[0]}, {cpus[1]})
-    return found
+    found = [("unpinned", set(cpus), set(cpus)), ("on one processor", {cpus[0]}, {cpus[0]})]
+    return [*found, ("across two processors", {cpus[0]}, {cpus[1]})] if len(cpus) > 1 else found
 
 
-def compared(where: str, one: set[int], other: set[int], count: int, options: _bench.Options) -> list[_bench.Figure]:
-    """The figures of one placement."""
-    return _bench.compare(
-        f"unbuffered round trip between two workers p50, {where}",
-        "µs",
-        {
-            _bench.DGO: lambda: dgo_round_trip(one, other, count),
-            "raw pyzmq DEALER/ROUTER": lambda: _raw.zmq_round_trip(one, other, count),
-            "multiprocessing.Pipe": lambda: _raw.pipe_round_trip(one, other, count),
-        },
-        options,
-        more_is_better=False,
-    )
+def placed(trip: Trip, count: int, number: int) -> _bench.Samples:
+    """A sample of a peer in the placement of this number."""
+    _, one, other = placements()[number]
+    return {"value": trip(one, other, count)}
 
 
-def figures(options: _bench.Options) -> list[_bench.Figure]:
-    """Measures every placement; the unpinned one first, so that nothing is pinned yet."""
-    count = options.amount(COUNT)
-    found = []
-    with contextlib.ExitStack() as stack:
-        if options.with_dgo:
-            cluster = stack.enter_context(dgo.init(workers=2))
-            cluster.wait_for_workers(2, timeout=60)
-            found += _bench.compare(
-                "round trip between two workers p50, one way a select over both homes, unpinned",
+def unpinned(trip: Callable[[int], float], count: int, _: int) -> _bench.Samples:
+    """A sample of a peer that places its processes itself."""
+    return {"value": trip(count)}
+
+
+PINNED = (
+    Peer("raw pyzmq DEALER/ROUTER", functools.partial(placed, _streams.zmq_round_trip)),
+    Peer("multiprocessing.Pipe", functools.partial(placed, _streams.pipe_round_trip)),
+    Peer("multiprocessing.Queue", functools.partial(placed, _streams.queue_round_trip)),
+    Peer("faster-fifo", functools.partial(placed, _streams.fifo_round_trip), ("faster_fifo",)),
+)
+UNPINNED = (
+    Peer("mpi4py", functools.partial(unpinned, _streams.mpi_round_trip), ("mpi4py",), ("mpiexec",)),
+    Peer("ray actor", functools.partial(unpinned, _streams.ray_round_trip), ("ray",), part=0.2, heavy=True),
+    Peer("dask actor", functools.partial(unpinned, _streams.dask_round_trip), ("distributed",), part=0.05, heavy=True),
+)
+
+
+def measure(run: _bench.Run) -> None:
+    """Measures every placement."""
+    count = run.options.amount(COUNT)
+    with run.cluster(2):
+        for number, (where, one, other) in enumerate(placements()):
+            run.compare(
+                f"unbuffered round trip between two workers p50, {where}",
                 "µs",
-                {_bench.DGO: lambda: dgo_select_trip(count)},
-                options,
+                dgo=functools.partial(dgo_round_trip, one, other, count),
+                peers=PINNED if number else (*PINNED, *UNPINNED),
+                amounts=(count, number),
                 more_is_better=False,
             )
-        for where, (one, other) in placements().items():
-            found += compared(where, one, other, count, options)
-    return found
+            if number == 0 and run.options.with_dgo:
+                run.compare(
+                    "round trip between two workers p50, one way a select over both homes, unpinned",
+                    "µs",
+                    dgo=lambda: dgo_select_trip(count),
+                    more_is_better=False,
+                )
 
 
 if __name__ == "__main__":
-    _bench.main(__doc__, figures)
+    _bench.main(__doc__, __file__, measure, (*PINNED, *UNPINNED))

@@ -1,0 +1,90 @@
+"""The page of figures: where they were taken, the budgets, each script's table and plots, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import _budgets
+from _bench import Figure, number, table
+
+READING = """\
+Every comparison was measured in one run, dgo and the others in turn. The column `dgo is` divides the medians:
+more than 1 is in dgo's favour, for rates, times and sizes alike. Read these ratios; the figures are
+those of one machine in one hour. Names with "raw", "bare" or "memcpy" are floors: a hand-written loop over the
+library below, no product. Go is another language, shown for its place, and not among the peers."""
+
+
+@dataclass
+class Chapter:
+    """What one script found.
+
+    Attributes:
+        name: of the script.
+        title: the first line of its docstring.
+        figures: measured.
+        notes: about peers that were left out.
+        failures: of dgo, or of the whole script.
+        seconds: that it took.
+        plots: file names, with what they show.
+    """
+
+    name: str
+    title: str
+    figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    plots: list[tuple[str, str]] = field(default_factory=list)
+
+    def page(self, folder: str) -> str:
+        """Its part of the page; its plots are in a folder."""
+        parts = [f"### {self.name}", self.title]
+        parts += [f"![{shows}]({folder}/{file})" for file, shows in self.plots]
+        parts += [table(self.figures)] if self.figures else []
+        parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
+        parts += [f"**Failed**: {failure.strip().splitlines()[-1]}" for failure in self.failures]
+        return "\n\n".join(parts)
+
+
+def head(facts: dict[str, str], how: str) -> str:
+    """Where and how the figures were taken."""
+    return "\n".join([*(f"- {name}: {fact}" for name, fact in facts.items()), f"- how: {how}"])
+
+
+def how_measured(repeats: int, scale: float, before: float, after: float, seconds: float) -> str:
+    """In words; the load is the benchmarks' own too."""
+    amount = "" if scale == 1 else f", {scale:.3g} of the usual amounts of work"
+    return (
+        f"median of {repeats} (peers with a system of their own: of 3 at most){amount}; "
+        f"load average {before:.1f} before, {after:.1f} after; {seconds / 60:.0f} minutes in all"
+    )
+
+
+def page(facts: dict[str, str], how: str, chapters: Iterable[Chapter], folder: str) -> str:
+    """The whole page in Markdown."""
+    chapters = list(chapters)
+    figures = [figure for chapter in chapters for figure in chapter.figures]
+    parts = [
+        "# Benchmarks",
+        "`make bench` measures all of this on your machine, and writes this page.",
+        head(facts, how),
+        READING,
+        "## Budgets",
+        _budgets.summary(figures),
+        "## Each comparison",
+        *(chapter.page(folder) for chapter in chapters),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def durations(chapters: Iterable[Chapter]) -> str:
+    """How long each script took, in a line."""
+    return ", ".join(f"{chapter.name} {number(chapter.seconds)} s" for chapter in chapters)
+
+
+def write(target: Path, text: str) -> None:
+    """Writes the page."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
