@@ -94,17 +94,17 @@ def _serve(config: dict[str, Any], own: int, supervisor: Supervisor, driver: int
     stopped: set[int] = set()
     next_tick = 0.0
     while not gone:
-        now_watched = set(supervisor.descriptors())
-        for descriptor in watched - now_watched:
-            wait.unwatch(descriptor)
-        for descriptor in now_watched - watched:
-            wait.watch(descriptor)
-        watched = now_watched
-        if not wait.prepare():
-            readable = wait.wait(next_tick - time.monotonic())
-            if driver in readable or 0 in readable:
-                return
-        supervisor.step()
+        readable = [] if wait.prepare() else wait.wait(next_tick - time.monotonic())
+        if driver in readable or 0 in readable:
+            return
+        if readable or time.monotonic() >= next_tick:  # a worker has ended, or is to be started again
+            supervisor.step()
+            now_watched = set(supervisor.descriptors())
+            for descriptor in watched - now_watched:
+                wait.unwatch(descriptor)
+            for descriptor in now_watched - watched:
+                wait.watch(descriptor)
+            watched = now_watched
         if supervisor.hopeless and not coordinator.members.with_role("worker"):
             sys.stderr.write("dgo: the worker processes end as soon as they are started; see their errors above\n")
             return

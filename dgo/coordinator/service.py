@@ -328,6 +328,7 @@ class Coordinator:
         dropped = [number for origin in origins for number in self.placement.withdraw(origin, numbers)]
         if dropped:
             self.links.post(peer, [Msg.DROPPED, dropped])
+        self.links.hurry(peer)  # it may not know yet where the others are
 
     def _on_load(
         self,
@@ -352,7 +353,9 @@ class Coordinator:
                 groups.setdefault(goroutine.origin, []).append(goroutine)
             link = self.links.link(worker)
             for (spawner, job), members in groups.items():
-                self.links.post(spawner, [Msg.PLACED, worker, [[member.number, member.count] for member in members]])
+                self.links.post_idly(
+                    spawner, [Msg.PLACED, worker, [[member.number, member.count] for member in members]]
+                )
                 items: list[Any] = []
                 for member in members:
                     if member.calls is not None:

@@ -64,6 +64,10 @@ class Session:
         Returns:
             the batches that can be delivered now, in order (empty: a repeat, or one came too early).
         """
+        if number == self.received + 1 and not self._early:
+            self.received = number
+            self.owed += 1
+            return [batch]
         if number != self.received + 1:
             if self.received < number <= self.received + EARLY_LIMIT:
                 self._early.setdefault(number, batch)

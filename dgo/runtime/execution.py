@@ -48,6 +48,8 @@ __all__ = ["IN_QUEUE", "Execution", "GoroutineExit", "Task"]
 log = logging.getLogger("dgo.execution")
 
 REPORT_AT = 256  # ends in one message
+LARGE_CHANGE = 8  # goroutines that came, started or ended; the coordinator learns it at once
+SMALL_CHANGE_SECONDS = 0.001  # until it learns of a smaller one
 HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
 
@@ -143,7 +145,8 @@ class Execution:
         self._ended: dict[int, list[Any]] = {}  # by spawner, as they are written (see ``dgo.wire.messages``)
         self._unreported = 0  # ends in them
         self._freed: dict[str, float] = {}
-        self._reported: tuple[int, int, int] | None = None
+        self._reported = (0, 0, 0)  # what the coordinator knows
+        self._reporting = False  # a timer for it is set
         self._wanted: dict[bytes, list[Ticket]] = {}
         node.execution = self
         node.handle(Msg.RUN, self._on_run)
@@ -549,11 +552,25 @@ class Execution:
             self._node.links.post(spawner, [Msg.STARTED, numbers])
 
     def flush(self) -> None:
-        """Reports starts and ends to the spawners, and the load to the coordinator if it has changed."""
+        """Reports starts and ends to the spawners, and the load to the coordinator if it has changed.
+
+        A small change can wait a moment: else each goroutine that comes alone would wake the coordinator twice.
+        """
         if self._started:
             self._report_starts()
         if self._ended:
             self._report_ends()
+        received, unstarted, live = self._reported
+        change = abs(self.unstarted + self.unstarted_local - unstarted) + abs(len(self.live) - live)
+        change += self.received - received
+        if change >= LARGE_CHANGE or self._freed:
+            self._report_load()
+        elif change and not self._reporting:
+            self._reporting = True
+            self._node.set_timer(self._node.clock() + SMALL_CHANGE_SECONDS, self._report_load)
+
+    def _report_load(self) -> None:
+        self._reporting = False
         load = (self.received, self.unstarted + self.unstarted_local, len(self.live))
         if load != self._reported or self._freed:
             self._reported = load

@@ -130,6 +130,9 @@ class GreenletHost:
     def soon(self) -> None:
         """What is queued is flushed when the run queue is empty: nothing to do."""
 
+    def spawned(self) -> None:
+        """As with ``soon``."""
+
     def flush(self) -> None:
         """As with ``soon``: the goroutine that waits next lets the run queue come to its end."""
 

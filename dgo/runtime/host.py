@@ -26,6 +26,9 @@ class Host(Protocol):
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
 
+    def spawned(self) -> None:
+        """A goroutine is queued for the coordinator, the first of perhaps many: as ``soon``. Under the lock."""
+
     def flush(self) -> None:
         """Has it flushed now, if nothing else will before whoever queued it waits. Without the lock."""
 

@@ -32,6 +32,8 @@ log = logging.getLogger("dgo.links")
 
 DIRECT_SECONDS = 2.0  # how long a direct path may take before the relay is used
 REPEAT_SECONDS = 1.0  # how long an acknowledgement may take before we ask
+DATA, ACK, SYNC, RESEND = int(Kind.DATA), int(Kind.ACK), int(Kind.SYNC), int(Kind.RESEND)  # a look into an enum costs
+OF_SESSIONS = frozenset({DATA, ACK, SYNC, RESEND})
 QUIET_SECONDS = 3.0  # how long the coordinator may be silent before we ask whether it is there
 
 Deliver = Callable[[int, list[Any], list[bytes]], None]
@@ -127,6 +129,19 @@ class Links:
             link.dirty = True
             self._dirty.append(link)
 
+    def post_idly(self, peer: int, message: list[Any]) -> None:
+        """Queues a message that nobody waits for: it leaves with the next one, or with the next housekeeping."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.out.append(message)
+
+    def hurry(self, peer: int) -> None:
+        """What was queued for ``peer`` is wanted after all: it leaves with the next flush."""
+        link = self._links.get(peer)
+        if link is not None and link.out and not link.dirty:
+            link.dirty = True
+            self._dirty.append(link)
+
     def flush(self) -> None:
         """Sends what is queued, one batch for each peer."""
         while self._dirty:
@@ -146,9 +161,9 @@ class Links:
         if session.acked == session.sent:
             link.synced = self._clock()
         number = session.number(batch)
-        self._transmit(link, Kind.DATA, number, batch)
+        self._transmit(link, DATA, number, batch)
 
-    def _transmit(self, link: Link, kind: Kind, number: int, batch: list[Frame]) -> None:
+    def _transmit(self, link: Link, kind: int, number: int, batch: list[Frame]) -> None:
         if link.path is None and not self._find_path(link):
             return
         head = encode_header(kind, self.node, link.peer, number, link.session.ack())
@@ -200,7 +215,7 @@ class Links:
 
     def _repeat(self, link: Link) -> None:
         for number, batch in link.session.unacknowledged():
-            self._transmit(link, Kind.DATA, number, batch)
+            self._transmit(link, DATA, number, batch)
         link.synced = self._clock()
 
     def set_address(self, peer: int, address: str) -> None:
@@ -228,9 +243,7 @@ class Links:
         """The coordinator's side: ``peer`` has joined along ``route``."""
         link = self.link(peer)
         link.inbound = link.path = route
-        if link.out and not link.dirty:
-            link.dirty = True
-            self._dirty.append(link)
+        self.hurry(peer)
         return link
 
     def forget(self, peer: int) -> None:
@@ -267,7 +280,7 @@ class Links:
             self._forward(header, route, frames)
             return
         kind = header.kind
-        if kind == Kind.DATA or kind == Kind.ACK or kind == Kind.SYNC or kind == Kind.RESEND:
+        if kind in OF_SESSIONS:
             self._session(header, route, frames)
         elif kind == Kind.HELLO:
             self._on_hello(header, route)
@@ -328,18 +341,18 @@ class Links:
         if header.ack > session.acked:
             session.acknowledge(header.ack)
             link.synced = link.heard_at
-        if header.kind == Kind.DATA:
+        if header.kind == DATA:
             for batch in session.accept(header.seq, frames):
                 self._batch(peer, batch)
             if session.gap:
                 if link.complained != session.received:  # each complaint has everything repeated
                     link.complained = session.received
-                    self._transmit(link, Kind.RESEND, 0, [])
+                    self._transmit(link, RESEND, 0, [])
             elif session.ack_due:
-                self._transmit(link, Kind.ACK, 0, [])
-        elif header.kind == Kind.SYNC:
-            self._transmit(link, Kind.ACK if session.received >= header.seq else Kind.RESEND, 0, [])
-        elif header.kind == Kind.RESEND:
+                self._transmit(link, ACK, 0, [])
+        elif header.kind == SYNC:
+            self._transmit(link, ACK if session.received >= header.seq else RESEND, 0, [])
+        elif header.kind == RESEND:
             self._repeat(link)
 
     def _came_along(self, link: Link, route: Route) -> None:
@@ -382,6 +395,7 @@ class Links:
                 elif link.inbound == route:
                     link.inbound = None
         for link in list(self._links.values()):
+            self.hurry(link.peer)
             session = link.session
             if link.path is not None or (session.owed and self._find_path(link)):
                 asks = session.acked < session.sent or (
@@ -389,9 +403,9 @@ class Links:
                 )
                 if asks and now - link.synced > REPEAT_SECONDS:
                     link.synced = now
-                    self._transmit(link, Kind.SYNC, session.sent, [])
+                    self._transmit(link, SYNC, session.sent, [])
                 elif session.owed and not link.out:
-                    self._transmit(link, Kind.ACK, 0, [])
+                    self._transmit(link, ACK, 0, [])
             elif self._want_path is not None and (link.out or session.owed or session.acked < session.sent):
                 if now - link.since > DIRECT_SECONDS:
                     link.relayed = True

@@ -168,7 +168,7 @@ class Spawner:
             self.flush()
             self._node.links.flush()
         elif self._queued == 1:
-            self._node.host.soon()
+            self._node.host.spawned()
 
     def _single(self, goroutine: Goroutine, call: Call, options: SpawnOptions | None) -> list[Any]:
         """An item for one goroutine (see ``dgo.wire.messages``).

@@ -2,6 +2,12 @@
 
 Threads of the user's program send directly, under the node's lock; one daemon thread receives. A thread
 that waits does so on a lock of its own, which signals can interrupt in the main thread.
+
+**When spawns leave.** One after which its thread waits should leave at once; of many in a row, many should leave
+together. So the first one after a wait leaves at once, and those that follow it without a wait have company.
+
+**When waiters go on.** The input thread lets them go on as the last thing before it sleeps, when it is about to give up
+the interpreter's lock: woken earlier they would find it taken, and have to be woken a second time.
 """
 
 from __future__ import annotations
@@ -56,10 +62,6 @@ def _pass_within(gate: _thread.LockType, seconds: float) -> bool:
     return True
 
 
-def _open_gate(ticket: Ticket) -> None:
-    ticket.owner.release()
-
-
 class ThreadHost:
     """Waits in threads; runs the input thread."""
 
@@ -70,6 +72,10 @@ class ThreadHost:
         self.input = InputWait(transport)
         self._stopping = False
         self._batching = False
+        self._waited = True  # some thread, since a spawn left at once
+        self._input_thread = 0
+        self._opened: list[_thread.LockType] = []  # by the input thread, which has not got to its sleep yet
+        self._waker = self._open_gate  # one object for all tickets
         self._acting = 0  # callbacks that have not ended (under the node's lock)
         self._thread: threading.Thread | None = None
         self._exit: tuple[int, Callable[[], object]] | None = None
@@ -81,17 +87,30 @@ class ThreadHost:
         """A ticket for the calling thread."""
         gate = _thread.allocate_lock()
         gate.acquire()
-        return Ticket(_open_gate, value, gate)
+        return Ticket(self._waker, value, gate)
 
     def waker(self) -> tuple[Callable[[Ticket], object], Any]:
         """``(wake, owner)`` for the calling thread."""
         gate = _thread.allocate_lock()
         gate.acquire()
-        return _open_gate, gate
+        return self._waker, gate
+
+    def _open_gate(self, ticket: Ticket) -> None:
+        if _thread.get_ident() == self._input_thread:
+            self._opened.append(ticket.owner)
+        else:
+            ticket.owner.release()
+
+    def _let_go_on(self) -> None:
+        """In the input thread: those whose wait has ended go on."""
+        opened, self._opened = self._opened, []
+        for gate in opened:
+            gate.release()
 
     def park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits until the ticket is DONE."""
         node = self.node
+        self._waited = True
         self.flush()
         gate = ticket.owner
         try:
@@ -123,6 +142,17 @@ class ThreadHost:
         if self._thread is not threading.current_thread():
             self._batching = True
             self.input.nudge()
+
+    def spawned(self) -> None:
+        """Sends it at once if a thread has waited since that was last done; else it gets company."""
+        if not self._waited:
+            self.soon()
+        elif _thread.get_ident() != self._input_thread:
+            self._waited = False
+            self.node.spawner.flush()
+            self.node.links.flush()
+            if self._transport.stale:
+                self.input.nudge()
 
     def timer_set(self) -> None:
         """Has the input thread look at the timers again, if it may sleep longer than until the next one.
@@ -223,18 +253,29 @@ class ThreadHost:
             actions.put(None)
 
     def _run(self) -> None:
+        self._input_thread = _thread.get_ident()
+        try:
+            self._handle_input()
+        finally:
+            self._input_thread = 0
+            self._let_go_on()
+
+    def _handle_input(self) -> None:
         node = self.node
         next_housekeeping = 0.0
         while not self._stopping:
             with node.lock:
                 ready = self.input.prepare()
                 deadline = node.timers.next_deadline()
-            if not ready:
+            if ready:
+                self._let_go_on()
+            else:
                 now = time.monotonic()
                 until = next_housekeeping if deadline is None else min(next_housekeeping, deadline)
                 if self._batching:  # wait a moment for company, unless input comes
                     self._batching = False
                     until = min(until, now + COMPANY_SECONDS)
+                self._let_go_on()
                 if self.input.wait(until - now):
                     self._exited()
             if self._stopping:

@@ -250,8 +250,16 @@ def decode_body(data: bytes | memoryview) -> Body:
     if type(body) is not list:
         raise ProtocolError(f"a body is a list of messages, not a {type(body).__name__}")
     for message in body:
-        check_message(message)
+        if type(message) is not list or not message or type(message[0]) is not int:
+            check_message(message)
+        elif (message[0], *map(type, message)) not in _checked:
+            check_message(message)
+            _checked.add((message[0], *map(type, message)))
     return body
+
+
+# Shapes of messages that are right: their type and the Python types of all their parts. There are few.
+_checked: set[tuple[Any, ...]] = set()
 
 
 def check_message(message: Any) -> None:

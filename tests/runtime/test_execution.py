@@ -81,6 +81,8 @@ def test_calls_of_one_function_travel_as_one_item_and_come_back_as_one():
         watch(driver, Msg.PLACED)
         watch(driver, Msg.ENDED)
         assert cluster.run(body) == [1, 2, 4, 8, 16, (3, 1), 1, 3]
+        cluster.coordinator.tick()  # nobody waits for the news of places: they come now at the latest
+        cluster.run(dgo.sleep, 1)
     items = [item for kind, fields in seen if kind == Msg.RUN for item in fields[2]]
     assert [(item[0], item[3]) for item in items] == [
         ("pow", [[2, n] for n in range(5)]),
@@ -128,3 +130,33 @@ def test_the_exception_of_a_goroutine_is_reported_once_whatever_comes_of_its_han
         assert len(cluster.panics) == 3
         assert not cluster.nodes[0].spawner.dropped
     assert len(cluster.panics) == 3
+
+
+def loads_told(body):
+    """How many reports of a worker's load the coordinator of a simulated cluster got while ``body`` ran."""
+    told = []
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        handler = cluster.coordinator._handlers[Msg.LOAD]
+        cluster.coordinator._handlers[Msg.LOAD] = lambda *args: (told.append(args), handler(*args))
+        cluster.run(body)
+        cluster.run(dgo.sleep, 1)
+        [load] = cluster.coordinator.placement.loads.values()
+        assert (load.unstarted, load.runnable, load.live) == (0, 0, 0), "in the end it knows all"
+    return len(told)
+
+
+def test_goroutines_that_come_alone_wake_the_coordinator_once_in_a_while():
+    def body():
+        for _ in range(40):
+            dgo.go(pow, 2, 2).result()
+
+    assert 1 <= loads_told(body) < 40
+
+
+def test_goroutines_that_come_together_are_told_together():
+    def body():
+        handles = [dgo.go(dgo.sleep, 0.5) for _ in range(100)]
+        for handle in handles:
+            handle.result()
+
+    assert 1 <= loads_told(body) < 50

@@ -395,3 +395,41 @@ def test_a_relay_to_someone_who_is_gone_is_nobodys_fault():
     say_all(world, texts(1, 1))
     world.settle()
     assert world.coordinator.links.malformed == 0
+
+
+# ---- what nobody waits for ---------------------------------------------------------------------------
+
+
+def test_an_idle_message_leaves_with_the_next_one_and_before_it():
+    world = World()
+    say_all(world, ["first"])
+    world.settle()
+    before = world.one.sent_to(2).count(Kind.DATA)
+    world.one.links.post_idly(2, [int(Msg.OUTPUT), 1, "idle"])
+    world.settle()
+    assert world.two.heard_from(1) == ["first"]
+    world.one.say(2, "wanted")
+    world.settle()
+    assert world.two.heard_from(1) == ["first", "idle", "wanted"]
+    assert world.one.sent_to(2).count(Kind.DATA) == before + 1
+
+
+def test_an_idle_message_leaves_with_the_housekeeping_or_in_a_hurry():
+    world = World()
+    say_all(world, ["first"])
+    world.settle()
+    world.one.links.post_idly(2, [int(Msg.OUTPUT), 1, "idle"])
+    world.pass_time(1)
+    assert world.two.heard_from(1) == ["first", "idle"]
+    world.one.links.post_idly(2, [int(Msg.OUTPUT), 1, "urgent after all"])
+    world.one.links.hurry(2)
+    world.settle()
+    assert world.two.heard_from(1) == ["first", "idle", "urgent after all"]
+
+
+def test_an_idle_message_to_nobody_is_dropped():
+    world = World()
+    world.one.links.post_idly(77, [int(Msg.OUTPUT), 1, "idle"])
+    world.one.links.hurry(77)
+    world.pass_time(1)
+    assert world.one.links.unsent() == 0

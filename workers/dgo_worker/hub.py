@@ -358,6 +358,10 @@ class HubHost(GreenletHost):
         if self.polling:
             self._wakeup.send()
 
+    def spawned(self) -> None:
+        """From another thread: as ``soon``."""
+        self.soon()
+
     def nudge(self) -> None:
         """From another thread: have the hub look at everything."""
         self._wakeup.send()
