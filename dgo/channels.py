@@ -94,7 +94,7 @@ class _Handle(Shared):
         if self._core is None:
             return int(self._ask("len", [], "chan len")[0])
         with self._node.lock:
-            if not self._core.lent and not self._core.handoffs:
+            if not self._core.lent and not self._core.handoffs and not self._core.stocked:
                 return len(self._core)
         return int(self._after_loans(measure_channel, "chan len").result)
 
@@ -279,7 +279,12 @@ class RecvChan(_Handle, Generic[T_co]):
     def _recv(self, timeout: float | None) -> tuple[Any, Any]:
         core = self._core
         if core is None:
-            value, ok = self._ask("recv", [], "chan receive", timeout)
+            with self._node.lock:
+                stocked = bool(self._ref.stock)  # type: ignore[union-attr] # a handle without a core has a reference
+                if stocked:
+                    value, ok = self._node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
+            if not stocked:
+                value, ok = self._ask("recv", [], "chan receive", timeout)
         else:
             node = self._node
             with node.lock:
@@ -343,6 +348,8 @@ class RecvChan(_Handle, Generic[T_co]):
         node = self._node
         with node.lock:
             if core is None:
+                if self._ref.stock:  # type: ignore[union-attr] # a handle without a core has a reference
+                    return node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
                 node.check_open()
                 ticket: Ticket = node.remote.start(self._ref, "recv", [], suspended.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
             else:
@@ -367,11 +374,16 @@ class RecvChan(_Handle, Generic[T_co]):
         """
         core = self._core
         if core is None:
-            value, ok = self._ask("poll", [], "chan recv_nowait")
+            with self._node.lock:
+                stocked = bool(self._ref.stock)  # type: ignore[union-attr] # a handle without a core has a reference
+                if stocked:
+                    value, ok = self._node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
+            if not stocked:
+                value, ok = self._ask("poll", [], "chan recv_nowait")
         else:
             with self._node.lock:
                 found = core.try_recv()
-                sure = not (core.lent or core.senders or core.handoffs or core.match)
+                sure = not (core.lent or core.senders or core.handoffs or core.stocked or core.match)
             if found is None and not sure:
                 ticket = self._after_loans(poll_channel, "chan recv_nowait")
                 found = ticket.result, ticket.ok

@@ -5,7 +5,7 @@ Invariants (``check()`` asserts them; 1 and 2 hold while no match is under way):
 1. A waiting receiver implies an empty buffer and no waiting sender that it could meet. (A select that waits
    at both ends does not meet itself; two that poll do not meet.)
 2. A waiting sender implies that no slot is free.
-3. ``len(buffer) + (handoffs that occupy a slot) + lent <= capacity``.
+3. ``len(buffer) + handed + lent <= capacity``; ``handed`` counts the handoffs that occupy a slot, and the stock.
 4. Whoever stands in a queue waits; senders of *tied* handoffs are HELD and stand in none.
 5. A closed channel has no waiting sender, no lent slot, and no waiting receiver once it is drained.
 6. At most one match is under way, and while it is, nothing overtakes its parties: who has granted stays in
@@ -25,17 +25,19 @@ that process says that a goroutine has taken it. If the process dies first the v
 of the queue. Until then it occupies its slot of the buffer; if there was no slot (unbuffered, or all slots
 taken) its sender stays tied to it, and its send completes when the value has been taken: so an unbuffered
 send completes only after a receiving goroutine has the value, wherever that is. A channel is *drained* when
-neither buffer nor handoffs hold a value.
+neither buffer nor handoffs nor stock hold a value.
 
-**Loans.** So that a sender in another process need not wait for an answer for each value, the home may lend
+**Loans and stocks.** So that a sender in another process need not wait for an answer for each value, the home may lend
 it free slots: see ``lend``, ``arrive`` and ``give_back`` here, and ``dgo.core.loan`` for when. A lent slot
-counts as occupied.
+counts as occupied. So that a receiver in another process need not ask for each value, the home may hand it values
+ahead, its stock: see ``set_aside``, ``free_aside`` and ``put_back`` here, and ``dgo.core.stock`` for when. While one
+is out nobody stands in the queue of receivers: who receives comes when it is back.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +60,7 @@ class Channel:
 
     __slots__ = (
         "__weakref__", "buffer", "capacity", "closed", "deferred", "handed", "handoffs", "lent", "loan", "match",
-        "number", "receivers", "returning", "senders",
+        "number", "receivers", "returning", "senders", "stock", "stocked",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -71,6 +73,8 @@ class Channel:
         self.handed = 0  # how many of them occupy a slot of the buffer
         self.lent = 0
         self.loan: Any = None  # a Loan, once one was made
+        self.stocked = 0
+        self.stock: Any = None  # a Stock, once one was made
         self.match: Match | None = None
         self.deferred: deque[Callable[[], object]] | None = None  # what comes after the match
         self.returning = False  # values come back, and nobody has been served with them yet
@@ -109,7 +113,7 @@ class Channel:
         Returns:
             ``(value, True)``; ``(None, False)`` if closed and drained; else None.
         """
-        if self.match is not None:
+        if self.match is not None or self.stocked:
             return None
         if self.buffer:
             value = self.buffer.popleft()
@@ -124,7 +128,7 @@ class Channel:
             value = sender.value
             sender.complete()
             return value, True
-        if self.closed and not self.handoffs:
+        if self.closed and not self.handoffs:  # nor a stock: see above
             return None, False
         return None
 
@@ -175,6 +179,14 @@ class Channel:
 
     def recv(self, ticket: Ticket) -> None:
         """Receives for ``ticket``, here or in another process; completes it now or later."""
+        if self.stocked:
+            self.stock.before(partial(self._recv, ticket), ticket.origin, ticket)
+        else:
+            self._recv(ticket)
+
+    def _recv(self, ticket: Ticket) -> None:
+        if ticket.state != WAITING:
+            return  # cancelled meanwhile
         ticket.enqueue(self.receivers)
         if self.buffer or self.senders or self.closed:
             self.settle()
@@ -203,7 +215,7 @@ class Channel:
 
     def poll(self, ticket: Ticket, would_block: BaseException) -> None:
         """Receives for ``ticket`` if that is possible at once; else the ticket fails with ``would_block``."""
-        self.when_settled(partial(self._poll, ticket, would_block))
+        self.when_whole(partial(self.when_settled, partial(self._poll, ticket, would_block)))
 
     def _poll(self, ticket: Ticket, would_block: BaseException) -> None:
         if ticket.state != WAITING:
@@ -218,7 +230,7 @@ class Channel:
         """Whether the case of a select could be served now, as far as can be known without asking anybody."""
         if case.sending:
             return self.closed or self.slot_free() or any(_may_meet(case, receiver) for receiver in self.receivers)
-        if self.buffer or (self.closed and not self.handoffs):
+        if self.buffer or (self.closed and not self.handoffs and not self.stocked):
             return True
         return any(_may_meet(sender, case) for sender in self.senders)
 
@@ -235,6 +247,13 @@ class Channel:
             while deferred and self.match is None:
                 deferred.popleft()()
 
+    def when_whole(self, action: Callable[[], object]) -> None:
+        """Has ``action`` called when no stock is out: now, or when it is back."""
+        if self.stocked:
+            self.stock.before(action)
+        else:
+            action()
+
     def when_settled(self, action: Callable[[], object]) -> None:
         """Has ``action`` called when no match is under way: now, or after it, in order."""
         if self.match is None and not self.returning:
@@ -248,7 +267,9 @@ class Channel:
         A receive in another process has returned before we are told: whoever claims that nothing can be sent, or
         that a closed channel is not drained, has to wait for that.
         """
-        if self.handoffs:
+        if self.stocked:
+            self.stock.before(partial(self.when_quiet, action))
+        elif self.handoffs:
             Barrier(self.handoffs, action)
         else:
             self.when_settled(action)
@@ -270,12 +291,12 @@ class Channel:
         """Serves, or asks, those whose turn it is; False if there is nobody."""
         receivers, senders = self.receivers, self.senders
         free = self.slot_free()
-        if free and self.handoffs and len(self.handoffs) > self.handed:
+        if free and self.handoffs and len(self.handoffs) > self.handed - self.stocked:
             self._untie()
             return True
         if senders and self.closed:
             self._meet(next(iter(senders)), None)
-        elif receivers and (self.buffer or (self.closed and not self.handoffs)):
+        elif receivers and (self.buffer or (self.closed and not self.handoffs and not self.stocked)):
             self._meet(None, next(iter(receivers)))
         elif receivers and senders and (pair := self._pair()) is not None:
             self._meet(*pair)
@@ -344,7 +365,7 @@ class Channel:
         if any(party.doomed is not None for party in match.need):
             return False
         if sender is None:
-            return bool(self.buffer) or (self.closed and not self.handoffs)
+            return bool(self.buffer) or (self.closed and not self.handoffs and not self.stocked)
         if receiver is None:
             return self.closed or self.slot_free()
         return not self.buffer  # a value that came back meanwhile is before the sender's
@@ -402,7 +423,10 @@ class Channel:
             self._passed([handoff])
 
     def returned(self, handoffs: list[Handoff]) -> None:
-        """The other process died before it took these values: they are first in line again."""
+        """The other process died before it took these values, or nobody took them: they are first in line again."""
+        if self.stocked:  # its values are younger: they have to be in line first
+            self.stock.before(partial(self.returned, handoffs))
+            return
         assert self.handoffs is not None
         self.returning = True
         given = set(handoffs)
@@ -449,10 +473,46 @@ class Channel:
         if self.receivers:
             self.settle()
 
+    def arrive_all(self, values: list[Any]) -> None:
+        """As ``arrive``, for several."""
+        assert self.lent >= len(values)
+        self.lent -= len(values)
+        self.buffer.extend(values)
+        if self.receivers:
+            self.settle()
+
     def give_back(self, count: int) -> None:
         """``count`` lent slots come back unused."""
         assert 0 <= count <= self.lent
         self.lent -= count
+        self.settle()
+
+    # ---- values handed ahead to receivers in other processes ---------------------------------------
+
+    def set_aside(self, count: int) -> list[Any]:
+        """The first ``count`` values of the buffer go ahead to a receiver; they keep their slots."""
+        assert not self.receivers, "whoever waits is served first"
+        assert self.match is None, "a value is being matched"
+        buffer = self.buffer
+        values = [buffer.popleft() for _ in range(count)]
+        self.handed += count
+        self.stocked += count
+        return values
+
+    def free_aside(self, count: int) -> None:
+        """Goroutines have taken ``count`` of the values that were set aside: their slots are free."""
+        assert count <= self.stocked
+        self.handed -= count
+        self.stocked -= count
+        if self.senders or self.handoffs:
+            self.settle()
+
+    def put_back(self, values: Collection[Any]) -> None:
+        """The values that were set aside and not taken are first in the buffer again."""
+        assert len(values) == self.stocked
+        self.handed -= self.stocked
+        self.stocked = 0
+        self.buffer.extendleft(reversed(list(values)))
         self.settle()
 
     # ---- private ---------------------------------------------------------------------------------
@@ -475,7 +535,7 @@ class Channel:
                 assert case.queue is not None or case.doomed is not None, "6: who has granted, and lives, stays"
         assert len(self.buffer) + self.handed + self.lent <= self.capacity, "3: over capacity"
         slots = sum(1 for handoff in self.handoffs or () if handoff.sender is None)
-        assert self.handed == slots, "3: the count of occupied slots"
+        assert self.handed == slots + self.stocked, "3: the count of occupied slots"
         for queue in (self.senders, self.receivers):
             for party in queue:
                 assert party.state == WAITING, "4: whoever stands in a queue waits"
@@ -485,7 +545,7 @@ class Channel:
         if self.closed and self.match is None:
             assert not self.senders, "5: a sender waits on a closed channel"
             assert not self.lent, "5: a slot of a closed channel is lent"
-            if not self.buffer and not self.handoffs:
+            if not self.buffer and not self.handoffs and not self.stocked:
                 assert not self.receivers, "5: a receiver waits on a drained channel"
 
 

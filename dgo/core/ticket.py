@@ -47,12 +47,14 @@ class Ticket:
         wake: called once, when the ticket is DONE; None while its owner has not yet begun to wait.
         doomed: a cancel came while HELD; it takes effect on release.
         poll: it does not wait: two that poll never meet.
+        origin: the process that asks, if it is another one; 0: this one.
         select: None; the cases of a select (``dgo.core.select``), which stand in the same queues, have one.
     """
 
     __slots__ = ("doomed", "error", "ok", "owner", "poll", "queue", "result", "state", "value", "wake")
 
     remote = False
+    origin = 0
     select = None
 
     def __init__(self, wake: Callable[[Ticket], object] | None, value: Any = None, owner: Any = None) -> None:

@@ -84,12 +84,12 @@ def _add(group: WaitGroup, ticket: Ticket, n: int) -> None:
 
 
 def _enter(group: WaitGroup, ticket: Ticket) -> None:
-    group.enter(ticket.origin)  # type: ignore[attr-defined] # it comes from another process
+    group.enter(ticket.origin)
     ticket.complete()
 
 
 def _leave(group: WaitGroup, ticket: Ticket) -> None:
-    group.leave(ticket.origin)  # type: ignore[attr-defined] # it comes from another process
+    group.leave(ticket.origin)
     ticket.complete()
 
 
@@ -167,11 +167,16 @@ class Homes:
             args[position] = node.values.read(args[position], peer, frames)
         try:
             if operation.whole and isinstance(core, Channel):
-                node.loans.when_returned(core, operation.run, ticket, *args)
-                if name == "send" and ticket.state == DONE and ticket.error is None:
+                if name == "send":
+                    ticket.value = args[0]
+                    node.loans.when_returned(core, operation.run, ticket, *args, origin=peer)
                     node.loans.sent(core, peer)
+                else:
+                    node.loans.when_returned(core, operation.run, ticket, *args)
             else:
                 operation.start(node, core, ticket, args)
+                if name == "recv" and isinstance(core, Channel):
+                    node.stocks.received(core, peer)
         except TypeError as error:
             raise ProtocolError(f"{name}: {error}") from error
         if ticket.state != DONE:
@@ -202,6 +207,8 @@ class Homes:
             node.links.post(peer, [Msg.OUTCOME, number, *node.write_outcome(result, peer)])
         else:
             node.links.post(peer, [Msg.DONE, number, node.values.write(result, peer), ticket.ok])
+            if type(ticket.target) is Channel:
+                node.loans.feed(ticket.target)
 
     def _on_taken(self, peer: int, frames: list[bytes], number: int) -> None:
         handoff = self.handed.pop((peer, number), None)
@@ -230,9 +237,9 @@ class Homes:
         for core in dict.fromkeys([*self._node.values.exports.all(), *self.used]):
             if isinstance(core, Channel):
                 self._node.loans.lost(core, peer)
+                self._node.stocks.lost(core, peer)
             elif (lost := getattr(core, "lost", None)) is not None:
                 lost(peer)
-        self._node.loans.dead(peer)
         returned: dict[Channel, list[Handoff]] = {}
         for key in [key for key in self.handed if key[0] == peer]:
             handoff = self.handed.pop(key)

@@ -1,4 +1,8 @@
-"""Both ends of ``dgo.core.loan``: messages that lend slots, use them, call them back and return them."""
+"""Both ends of ``dgo.core.loan``: messages that lend slots, use them, call them back and return them.
+
+A value that is sent into a lent slot waits in its reference (``Ref.outgoing``) for the next message. That leaves at the
+next flush, or before anything else that this process says about the channel.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,11 @@ from dgo.wire.messages import Msg, ProtocolError
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["Loans"]
+__all__ = ["COMPANY_SECONDS", "Loans", "exported_channel"]
 
 COMPANY_SECONDS = 0.0005  # a value that is alone leaves at once; others follow at this interval
+LOOK_EVERY = 16  # values, after which a sender that does not stop looks at the clock (less one, a power of two)
+INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1  # those that msgpack carries
 
 
 class Loans:
@@ -28,98 +34,179 @@ class Loans:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._flush_at = 0.0
-        self.recalls: dict[tuple[int, int], Channel] = {}  # by holder and number: an answer is to come
+        self._talking: list[Ref] = []  # whose values no message has yet
+        self._hungry: dict[Channel, None] = {}  # more may be lent, at the next flush
         node.handle(Msg.LEND, self._on_lend)
         node.handle(Msg.RECALL, self._on_recall)
         node.handle(Msg.SEND_LENT, self._on_send_lent)
         node.handle(Msg.GIVE_BACK, self._on_give_back)
+        node.handle(Msg.SERVED, self._on_served)
+
+    @property
+    def laden(self) -> bool:
+        """Whether a flush has something to do."""
+        return bool(self._talking or self._hungry)
+
+    def flush(self) -> None:
+        """Posts what waits for company, and lends what has become free."""
+        if self._talking:
+            talking, self._talking = self._talking, []
+            for ref in talking:
+                self.tell(ref)
+        if self._hungry:
+            hungry, self._hungry = self._hungry, {}
+            for channel in hungry:
+                loan = channel.loan
+                count = loan.lend()
+                if count:
+                    self._node.links.post(loan.holder, [Msg.LEND, channel.number, count])
 
     # ---- the home ----------------------------------------------------------------------------------
 
     def sent(self, channel: Channel, origin: int) -> None:
-        """``origin`` has sent a value the long way; perhaps it need not do so next time."""
-        if not channel.capacity:
+        """``origin`` has asked for a send; perhaps it need not ask next time."""
+        if type(channel) is not Channel or not channel.capacity:
             return
         loan = channel.loan
         if loan is None:
             loan = channel.loan = Loan(channel, partial(self._recall, channel))
-        count = loan.sent(origin)
-        if count:
-            self._node.links.post(origin, [Msg.LEND, channel.number, count])
+        loan.used(origin)
+        self.feed(channel)
 
-    def _recall(self, channel: Channel, holder: int) -> None:
-        self.recalls[holder, channel.number] = channel
-        self._node.links.post(holder, [Msg.RECALL, channel.number])
+    def feed(self, channel: Channel) -> None:
+        """Slots may have become free: lends more, at the next flush."""
+        if channel.loan is not None and channel.loan.holder is not None:
+            self._hungry[channel] = None
+
+    def _recall(self, channel: Channel, holder: int, epoch: int) -> None:
+        self._node.links.post(holder, [Msg.RECALL, channel.number, epoch])
         self._node.host.soon()
 
-    def when_returned(self, channel: Channel, operation: Any, ticket: Ticket, *args: Any) -> None:
-        """Performs ``operation(channel, ticket, *args)`` once nothing is lent."""
+    def when_returned(self, channel: Channel, operation: Any, ticket: Ticket, *args: Any, origin: int = 0) -> None:
+        """Performs ``operation(channel, ticket, *args)`` once nothing is lent.
+
+        ``origin`` is the process that sends, if it is a send that waits, of another process.
+        """
         if channel.lent:
-            channel.loan.before(partial(_perform, operation, channel, ticket, args))
+            channel.loan.before(partial(_perform, operation, channel, ticket, args), origin, ticket)
         else:
             operation(channel, ticket, *args)
 
-    def _channel(self, number: int) -> Channel | None:
-        channel = self._node.values.exports.get(number)
-        if channel is not None and type(channel) is not Channel:
-            raise ProtocolError(f"object {number} is no channel")
-        return channel
-
-    def _on_send_lent(self, peer: int, frames: list[bytes], number: int, wire: Any) -> None:
-        value = self._node.values.read(wire, peer, frames)
-        channel = self._channel(number)
+    def _on_send_lent(self, peer: int, frames: list[bytes], number: int, wires: list[Any]) -> None:
+        node = self._node
+        values = node.values.read_all(wires, peer, frames)
+        channel = exported_channel(node, number)
         if channel is None:
             return
-        if channel.loan is None or channel.loan.holder != peer:
+        if channel.loan is None or channel.loan.holder != peer or len(values) > channel.lent:
             raise ProtocolError("a value was sent into a slot that is not lent")
-        channel.arrive(value)
-        channel.loan.used_up()
+        channel.loan.arrived(values)
+        self.feed(channel)
+        node.stocks.feed(channel)
 
-    def _on_give_back(self, peer: int, frames: list[bytes], number: int, count: int) -> None:
-        channel = self.recalls.get((peer, number))
+    def _on_give_back(self, peer: int, frames: list[bytes], number: int, epoch: int) -> None:
+        channel = exported_channel(self._node, number)
         if channel is None:
+            return
+        loan = channel.loan
+        if loan is None or (epoch == loan.epoch and loan.holder == peer and not loan.recalled):
             raise ProtocolError("slots come back that were not called back")
-        if channel.loan.returned(peer):
-            del self.recalls[peer, number]
+        if not loan.back(peer, epoch):
+            raise ProtocolError("slots come back of a loan that there never was")
+
+    def _on_served(self, peer: int, frames: list[bytes], number: int) -> None:
+        ticket = self._node.homes.tickets.get((peer, number))
+        channel = None if ticket is None else getattr(ticket, "target", None)
+        if not isinstance(channel, Channel):
+            raise ProtocolError("an operation was served that does not wait")
+        if channel.loan is not None and channel.loan.withdraw(ticket):
+            channel.arrive(ticket.value)  # type: ignore[union-attr] # it has a target
+            channel.loan.settle()
+            self._node.stocks.feed(channel)
+        elif channel.stock is None or not channel.stock.withdraw(ticket):
+            raise ProtocolError("an operation was served that waits for nothing that is leased")
+        del self._node.homes.tickets[peer, number]
 
     def lost(self, channel: Channel, peer: int) -> None:
         """``peer`` is dead, or holds no handle any more."""
         if channel.loan is not None:
             channel.loan.lost(peer)
 
-    def dead(self, peer: int) -> None:
-        """``peer`` is dead: it answers no recall."""
-        for key in [key for key in self.recalls if key[0] == peer]:
-            self.recalls.pop(key).loan.dead(peer)
-
     # ---- the process that sends ----------------------------------------------------------------------
 
     def _on_lend(self, peer: int, frames: list[bytes], number: int, count: int) -> None:
         if count < 1:
             raise ProtocolError("a loan of no slots")
-        ref = self._node.values.imported(peer, number)
-        if ref is not None:  # else its home hears that we hold it no more, or calls the loan back
-            ref.credit += count
+        node = self._node
+        ref = node.values.imported(peer, number)
+        if ref is None or not ref.joined:  # its home hears that we had dropped it
+            return
+        ref.credit += count
+        ref.half = ref.credit // 2
+        if ref.outgoing is None:
+            ref.outgoing = []
+        while ref.credit and ref.sends:
+            ref.credit -= 1
+            node.remote.serve(next(iter(ref.sends.values()))).complete()
 
-    def _on_recall(self, peer: int, frames: list[bytes], number: int) -> None:
+    def _on_recall(self, peer: int, frames: list[bytes], number: int, epoch: int) -> None:
         ref = self._node.values.imported(peer, number)
-        credit = 0
         if ref is not None:
-            credit, ref.credit = ref.credit, 0
-        self._node.links.post(peer, [Msg.GIVE_BACK, number, credit])
+            ref.credit = 0
+            self.tell(ref)
+        self._node.links.post(peer, [Msg.GIVE_BACK, number, epoch])
 
     def send(self, ref: Ref, frozen: Any) -> None:
         """Sends into a lent slot; ``ref.credit`` is positive."""
         node = self._node
-        wire = node.values.write(frozen, ref.home)
-        ref.credit -= 1
-        node.links.post(ref.home, [Msg.SEND_LENT, ref.number, wire])
-        now = node.clock()
-        if now >= self._flush_at:
-            self._flush_at = now + COMPANY_SECONDS
-            node.flush()
+        values = ref.outgoing
+        assert values is not None, "slots were lent"
+        if type(frozen) is int and INT_MIN <= frozen <= INT_MAX:
+            values.append(frozen)
         else:
-            node.host.soon()
+            wire = node.values.write(frozen, ref.home)
+            if type(wire) is list and len(wire) > 1 and (wire[0] is None or wire[3]):
+                # It has frames, which belong to the batch that is in the making now.
+                self.tell(ref)
+                node.links.post(ref.home, [Msg.SEND_LENT, ref.number, [wire]])
+            else:
+                values.append(wire)
+        ref.credit -= 1
+        count = len(values)
+        if count <= 1:
+            if count:
+                self._talking.append(ref)
+            if not self._flushed():
+                node.host.soon()
+        elif not count & (LOOK_EVERY - 1) or ref.credit == ref.half:
+            self._flushed(ref.credit == ref.half)
+
+    def _flushed(self, due: bool = False) -> bool:
+        now = self._node.clock()
+        if now < self._flush_at and not due:
+            return False
+        self._flush_at = now + COMPANY_SECONDS
+        self._node.flush()
+        return True
+
+    def tell(self, ref: Ref) -> None:
+        """Posts the values that wait for company."""
+        values = ref.outgoing
+        if values:
+            ref.outgoing = []
+            self._node.links.post(ref.home, [Msg.SEND_LENT, ref.number, values])
+
+
+def exported_channel(node: Node, number: int) -> Channel | None:
+    """The channel of this process with that number; None if there is none any more.
+
+    Raises:
+        ProtocolError: it is something else.
+    """
+    channel = node.values.exports.get(number)
+    if channel is not None and type(channel) is not Channel:
+        raise ProtocolError(f"object {number} is no channel")
+    return channel
 
 
 def _perform(operation: Any, channel: Channel, ticket: Ticket, args: tuple[Any, ...]) -> None:

@@ -86,7 +86,7 @@ def _checked_owner(ticket: Ticket, who: Any) -> Owner:
     parts = tuple(who) if isinstance(who, (list, tuple)) else ()
     if len(parts) != 3 or any(type(part) is not int for part in parts):
         raise TypeError("an owner is three numbers")
-    if ticket.remote and parts[0] != ticket.origin:  # type: ignore[attr-defined] # it is a RemoteTicket
+    if ticket.remote and parts[0] != ticket.origin:
         raise TypeError("a process speaks for its own goroutines only")
     return parts
 
@@ -136,7 +136,7 @@ def _request(semaphore: Semaphore, ticket: Ticket, node: int, units: int) -> tup
 
 
 def _checked_process(ticket: Ticket, node: int) -> int:
-    if ticket.remote and node != ticket.origin:  # type: ignore[attr-defined] # it is a RemoteTicket
+    if ticket.remote and node != ticket.origin:
         raise TypeError("a process speaks for its own goroutines only")
     return node
 

@@ -37,6 +37,7 @@ from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Selects
 from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
+from dgo.runtime.stocks import Stocks
 from dgo.runtime.values import Values
 from dgo.wire.frames import Header, Kind
 from dgo.wire.messages import Msg, ProtocolError
@@ -126,6 +127,7 @@ class Node:
         self.code = CodeStore()
         self.values = Values(self)
         self.loans = Loans(self)
+        self.stocks = Stocks(self)
         self.homes = Homes(self)
         self.remote = Remote(self)
         self.selects = Selects(self)
@@ -167,6 +169,8 @@ class Node:
 
     def flush(self) -> None:
         """Sends what is queued. Under the lock."""
+        self.loans.flush()
+        self.stocks.flush()
         self.spawner.flush()
         if self.execution is not None:
             self.execution.flush()
@@ -175,6 +179,11 @@ class Node:
         if self.alarms.dropped:
             self.alarms.sweep()
         self.links.flush()
+
+    @property
+    def unsent(self) -> bool:
+        """True if a flush would send something."""
+        return self.links.pending or self.loans.laden or self.stocks.laden
 
     def set_timer(self, when: float, action: Callable[[], object]) -> Timer:
         """Has ``action`` run, under the lock, once the clock shows ``when``. Under the lock."""

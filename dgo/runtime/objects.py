@@ -84,7 +84,7 @@ class SharedObject(Shared):
         node = self._node
         with node.lock:
             ticket = self._begin(name, args)
-            if ticket.state == DONE and node.links.pending:
+            if ticket.state == DONE and node.unsent:
                 node.host.soon()  # others have to be told, and this flow of control does not park
         node.wait(ticket, f"{type(self).__name__.lstrip('_')}.{name}", self, timeout, undo)
         return ticket

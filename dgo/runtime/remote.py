@@ -12,6 +12,7 @@ from dgo.core.ticket import DONE, WAITING, Ticket
 from dgo.errors import ChannelLost, DgoError
 from dgo.ids import node_name, object_name
 from dgo.runtime.shared import Ref
+from dgo.runtime.stocks import KEEPING
 from dgo.wire.messages import Msg
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ class PendingOperation(Ticket):
     Attributes:
         abandoned: nobody waits for it any more.
         undo: if it succeeds all the same, this is called with its result.
+        line: those of its reference that could be served out of a lease (``Ref.sends`` or ``Ref.recvs``).
     """
 
-    __slots__ = ("abandoned", "home", "number", "posted", "target", "undo")
+    __slots__ = ("abandoned", "home", "line", "number", "posted", "target", "undo")
 
     def __init__(
         self,
@@ -49,13 +51,24 @@ class PendingOperation(Ticket):
         self.posted = posted
         self.abandoned = False
         self.undo: Callable[[Any], object] | None = None
+        self.line: dict[int, PendingOperation] | None = None
 
     def cancel(self, error: BaseException) -> bool:
         """Asks the home to withdraw the operation; always False: the verdict comes later."""
         if self.state == WAITING and self.doomed is None:
             self.doomed = error
+            if self.line is not None:
+                del self.line[self.number]
+                self.line = None
             self.posted(self.home, [Msg.CANCEL, self.number])
         return False
+
+    def abort(self, error: BaseException) -> None:
+        """Ends the wait with ``error``: the cluster is gone."""
+        if self.line is not None:
+            del self.line[self.number]
+            self.line = None
+        super().abort(error)
 
 
 class Remote:
@@ -80,8 +93,37 @@ class Remote:
         """
         if ref.lost is not None:
             raise lost_error(ref)
+        node = self._node
         ticket = self.add(ref.home, ref.number, wake, owner)
-        self._node.links.post(ref.home, [Msg.OP, ticket.number, ref.number, operation, args])
+        number = ticket.number
+        if operation == "recv":
+            if ref.recvs is None:
+                ref.recvs = {}
+            ref.recvs[number] = ticket
+            ticket.line = ref.recvs
+        elif operation == "send":
+            if ref.sends is None:
+                ref.sends = {}
+            ref.sends[number] = ticket
+            ticket.line = ref.sends
+        self.settle(ref, operation)
+        node.links.post(ref.home, [Msg.OP, number, ref.number, operation, args])
+        return ticket
+
+    def settle(self, ref: Ref, operation: str) -> None:
+        """Before this process says anything else about a channel: what it has made of its leases is said first."""
+        if ref.outgoing:
+            self._node.loans.tell(ref)
+        if ref.taken:
+            self._node.stocks.tell(ref)
+        if ref.stock and operation not in KEEPING:
+            self._node.stocks.give_back(ref)
+
+    def serve(self, ticket: PendingOperation) -> PendingOperation:
+        """The caller serves the operation out of a lease: its home is told to forget it."""
+        del self.pending[ticket.number]
+        _leave_line(ticket)
+        self._node.links.post(ticket.home, [Msg.SERVED, ticket.number])
         return ticket
 
     def next_number(self) -> int:
@@ -102,6 +144,8 @@ class Remote:
         if ticket is None or ticket.home != peer:
             return None
         del self.pending[number]
+        if ticket.line is not None:
+            _leave_line(ticket)
         return ticket
 
     def _on_done(self, peer: int, frames: list[bytes], number: int, wire: Any, ok: bool) -> None:
@@ -139,6 +183,8 @@ class Remote:
         """``peer`` is dead: nothing that was asked of it will be answered."""
         for number in [number for number, ticket in self.pending.items() if ticket.home == peer]:
             ticket = self.pending.pop(number)
+            if ticket.line is not None:
+                _leave_line(ticket)
             if ticket.state != DONE:
                 ticket.fail(
                     ChannelLost(
@@ -146,6 +192,12 @@ class Remote:
                         f"is gone ({cause}); whether this operation took effect is not known"
                     )
                 )
+
+
+def _leave_line(ticket: PendingOperation) -> None:
+    assert ticket.line is not None
+    del ticket.line[ticket.number]
+    ticket.line = None
 
 
 def lost_error(ref: Ref) -> ChannelLost:

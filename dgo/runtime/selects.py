@@ -15,6 +15,7 @@ from dgo.core.case import Case
 from dgo.core.channel import Channel
 from dgo.core.distant import Distant
 from dgo.core.handoff import Handoff
+from dgo.core.lease import when_none_is_out
 from dgo.core.match import Match
 from dgo.core.select import DEFAULT, Select
 from dgo.core.ticket import DONE, Ticket
@@ -102,6 +103,8 @@ class Selects:
                 return None
             if (core.lent and (entry.sending or poll)) or (core.handoffs and poll):
                 return None
+            if core.stocked and (not entry.sending or poll):
+                return None
             if entry.sending:
                 if core.receivers:
                     first = next(iter(core.receivers))
@@ -138,6 +141,8 @@ class Selects:
         for entry in entries:
             if entry.ref is not None and entry.ref.lost is not None:
                 raise lost_error(entry.ref)
+            if entry.ref is not None:
+                self._node.remote.settle(entry.ref, "send" if entry.sending and not poll else "select")
         homes = {entry.ref.home for entry in entries if entry.ref is not None}
         self._node.random.shuffle(entries)
         if len(homes) == 1 and all(entry.ref is not None for entry in entries):
@@ -255,12 +260,15 @@ class Selects:
     # ---- the home of channels ----------------------------------------------------------------------
 
     def _when_whole(self, cases: list[Case], poll: bool, action: Callable[[], object]) -> None:
-        """Has ``action`` called when no channel that could tell the difference has lent slots to others."""
+        """Has ``action`` called when nothing is leased out of a channel where that makes a difference."""
+        leases = []
         for case in cases:
-            if case.channel.lent and (case.sending or poll):
-                case.channel.loan.before(partial(self._when_whole, cases, poll, action))
-                return
-        action()
+            loan, stock = case.channel.loan, case.channel.stock
+            if loan is not None and (case.sending or poll):
+                leases.append(loan)
+            if stock is not None and (not case.sending or poll):
+                leases.append(stock)
+        when_none_is_out(leases, action)
 
     def _on_offer(self, peer: int, frames: list[bytes], number: int, whole: bool, poll: bool, cases: list[Any]) -> None:
         node = self._node

@@ -7,6 +7,7 @@ do not move. Equality and hash are by the object's identity.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dgo.ids import object_name
@@ -23,19 +24,50 @@ class Ref:
 
     Attributes:
         joined: the home has confirmed.
-        credit: slots of the channel that are lent to this process.
         lost: why the object is gone (its home died), or None.
+
+    Of a channel, what is leased to this process (``dgo.runtime.loans``, ``dgo.runtime.stocks``):
+
+        credit: slots that are lent. While there are some, none of ``sends`` waits.
+        half: the credit at which values leave although there might be more of them.
+        outgoing: values sent into lent slots that no message has yet.
+        stock: values handed ahead. While there are some, none of ``recvs`` waits.
+        taken: how many of them were taken since that was said.
+        say_at: the number of them at which it is said.
+        epoch: of the stock.
+        shut: the last epoch of which this process takes nothing any more.
+        sends, recvs: plain operations that wait for the home's answer, by number.
     """
 
-    __slots__ = ("__weakref__", "credit", "dropped", "home", "joined", "lost", "number")
+    __slots__ = (
+        "__weakref__", "credit", "dropped", "epoch", "half", "home", "joined", "lost", "number", "outgoing", "recvs",
+        "say_at", "sends", "shut", "stock", "taken",
+    )  # fmt: skip
 
     def __init__(self, home: int, number: int, dropped: Any) -> None:
         self.home = home
         self.number = number
         self.joined = False
         self.credit = 0
+        self.half = 0
+        self.outgoing: list[Any] | None = None
+        self.stock: deque[Any] | tuple[()] = ()
+        self.taken = 0
+        self.say_at = 0
+        self.epoch = 0
+        self.shut = 0
+        self.sends: dict[int, Any] | None = None
+        self.recvs: dict[int, Any] | None = None
         self.lost: str | None = None
         self.dropped = dropped
+
+    def lose(self, cause: str) -> None:
+        """Its home is dead, or the object is gone."""
+        self.lost = cause
+        self.credit = 0
+        self.outgoing = None
+        self.stock = ()
+        self.taken = 0
 
     def __del__(self) -> None:
         # May run anywhere, inside any lock: only note it (deque.append is atomic).

@@ -67,6 +67,7 @@ class Values:
         self._numbers = 0
         self._imports: dict[tuple[int, int], weakref.ref[Ref]] = {}
         self._joining: dict[tuple[int, int], list[_Arrival]] = {}
+        self._unanswered: dict[tuple[int, int], int] = {}  # how many JOINs
         node.handle(Msg.JOIN, self._on_join)
         node.handle(Msg.JOINED, self._on_joined)
         node.handle(Msg.LEAVE, self._on_leave)
@@ -186,6 +187,12 @@ class Values:
         arrival.settle()
         return payload
 
+    def read_all(self, wires: list[Any], peer: int, frames: list[bytes]) -> list[Any]:
+        """The frozen values of several wire forms."""
+        if list in map(type, wires):
+            return [self.read(wire, peer, frames) for wire in wires]
+        return wires
+
     def _resolve(self, peer: int, arrival: _Arrival, kind: str, home: int, number: int, meta: list[Any]) -> Shared:
         cls = KINDS[kind]
         node = self._node
@@ -210,13 +217,15 @@ class Values:
             return ref
         ref = Ref(home, number, self.dropped)
         self._imports[key] = weakref.ref(ref)
-        if known is not None:  # the last one was dropped but not yet reported: we are still on the list
-            ref.joined = True
-            return ref
+        if known is not None:
+            # The last one was dropped, and what had been leased to it; that was not reported yet. What its home has
+            # leased to it since, and is on its way, comes before the answer to the new JOIN, and counts for nothing.
+            self._node.links.post(home, [Msg.LEAVE, number])
         cause = self._node.cause_of_loss(home)
         if cause is not None:
             ref.lost = cause
         else:
+            self._unanswered[key] = self._unanswered.get(key, 0) + 1
             self._node.links.post(home, [Msg.JOIN, number])
         return ref
 
@@ -242,6 +251,10 @@ class Values:
         self._node.links.post(peer, [Msg.JOINED, number, there])
 
     def _on_joined(self, peer: int, frames: list[bytes], number: int, there: bool) -> None:
+        left = self._unanswered.pop((peer, number), 0) - 1
+        if left > 0:  # this is about handles that were dropped meanwhile
+            self._unanswered[peer, number] = left
+            return
         known = self._imports.get((peer, number))
         ref = known() if known is not None else None
         if ref is not None:
@@ -256,6 +269,7 @@ class Values:
         core = self.exports.get(number)
         if type(core) is Channel:
             self._node.loans.lost(core, peer)
+            self._node.stocks.lost(core, peer)
         self.exports.leave(number, peer)
 
     def _on_unpin(self, peer: int, frames: list[bytes], pins: list[int]) -> None:
@@ -270,7 +284,9 @@ class Values:
             if home == peer:
                 ref = known()
                 if ref is not None:
-                    ref.lost = cause
+                    ref.lose(cause)
+        for key in [key for key in self._unanswered if key[0] == peer]:
+            del self._unanswered[key]
         for key in [key for key in self._joining if key[0] == peer]:
             for arrival in self._joining.pop(key):
                 arrival.missing -= 1

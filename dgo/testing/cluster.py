@@ -251,7 +251,7 @@ class LocalCluster:
         return bool(
             self._transports[node.id].inbox
             or node.host.carriers.queue  # type: ignore[attr-defined] # it is a GreenletHost
-            or node.links.pending
+            or node.unsent
             or node.values.dropped
         )
 

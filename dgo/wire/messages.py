@@ -94,10 +94,16 @@ class Msg(IntEnum):
     CANCEL = 35  # operation number
     OUTCOME = 46  # operation number, ending, frozen
     LEND = 36  # object, slots
-    RECALL = 37  # object
-    SEND_LENT = 38  # object, frozen value
-    GIVE_BACK = 39  # object, slots that were left: the answer to RECALL, after which none are
+    RECALL = 37  # object, epoch
+    SEND_LENT = 38  # object, frozen values
+    GIVE_BACK = 39  # object, epoch: the answer to RECALL: of that loan I have nothing any more
     RETURN = 47  # operation number: nobody takes the value that was handed over, it goes back
+    # values handed ahead (``dgo.core.stock``): the home of a channel <-> a process that receives from it
+    STOCK = 90  # object, epoch, frozen values
+    STOCK_TAKEN = 91  # object, how many goroutines have taken
+    STOCK_RECALL = 92  # object, epoch
+    STOCK_BACK = 93  # object, epoch: I have nothing of that stock any more; also unasked
+    SERVED = 94  # holder of a loan or a stock -> home: operation number, which I have served out of it
     # select (``dgo.core.select``): the process that selects <-> the homes of its channels
     OFFER = 100  # number, you decide alone, has a default, [[index, object, sends, frozen value or None], ...]
     ARMED = 101  # number: all cases are queued; the claims of those that are ready came before
@@ -175,10 +181,15 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.CANCEL: (_INT,),
     Msg.OUTCOME: (_INT, _INT, _ANY),
     Msg.LEND: (_INT, _INT),
-    Msg.RECALL: (_INT,),
-    Msg.SEND_LENT: (_INT, _ANY),
+    Msg.RECALL: (_INT, _INT),
+    Msg.SEND_LENT: (_INT, _LIST),
     Msg.GIVE_BACK: (_INT, _INT),
     Msg.RETURN: (_INT,),
+    Msg.STOCK: (_INT, _INT, _LIST),
+    Msg.STOCK_TAKEN: (_INT, _INT),
+    Msg.STOCK_RECALL: (_INT, _INT),
+    Msg.STOCK_BACK: (_INT, _INT),
+    Msg.SERVED: (_INT,),
     Msg.OFFER: (_INT, _BOOL, _BOOL, _LIST),
     Msg.ARMED: (_INT,),
     Msg.CLAIM: (_INT, _INT, _INT, _INT),

@@ -108,6 +108,10 @@ def long_world(choose: random.Random) -> Any:
         if choose.random() < 0.2:  # so many that it is lent slots
             number = choose.randrange(len(channels))
             program = tuple(("send", number, next(values)) for _ in range(choose.randint(3, 9)))
+        elif choose.random() < 0.25:  # so many that values are handed ahead
+            number = choose.randrange(len(channels))
+            timeout = ("timeout",) if choose.random() < 0.5 else ()
+            program = tuple(("recv", number, *timeout) for _ in range(choose.randint(3, 9)))
         else:
             program = tuple(long_operation(choose, len(channels), values) for _ in range(choose.randint(1, 6)))
         goroutines.append((choose.choice(processes), program))
@@ -116,6 +120,7 @@ def long_world(choose: random.Random) -> Any:
     interrupts = tuple(number for number in range(len(goroutines)) if choose.random() < 0.15)
     return world(
         {"channels": channels, "goroutines": goroutines},
+        lazy=choose.random() < 0.5,
         kill=kill,
         deaths=2,
         interrupts=interrupts,

@@ -19,6 +19,7 @@ from dgo.runtime.operations import find
 from dgo.runtime.remote import PendingOperation, Remote
 from dgo.runtime.selects import Entry, Selects
 from dgo.runtime.shared import Ref
+from dgo.runtime.stocks import Stocks
 from dgo.wire.messages import ProtocolError
 
 SERVICES: dict[int, tuple[str, str]] = {}  # message type -> the service and the method that takes it
@@ -54,6 +55,9 @@ class Values:
     def read(self, wire: Any, peer: int, frames: Any) -> Any:
         return wire
 
+    def read_all(self, wires: list[Any], peer: int, frames: Any) -> list[Any]:
+        return wires
+
     def imported(self, home: int, number: int) -> Ref | None:
         return self.imports.get(number)
 
@@ -85,6 +89,7 @@ class Process:
         self.links = self
         self.host = self
         self.loans = Loans(self)  # type: ignore[arg-type] # what they use of a node is here
+        self.stocks = Stocks(self)  # type: ignore[arg-type] # as above
         self.homes = Homes(self)  # type: ignore[arg-type] # as above
         self.homes.used = {}  # type: ignore[assignment] # weak references cannot be copied; no channel is in it
         self.remote = Remote(self)  # type: ignore[arg-type] # as above
@@ -98,7 +103,14 @@ class Process:
     def soon(self) -> None:
         pass
 
-    flush = soon
+    def flush(self) -> None:
+        self.loans.flush()
+        self.stocks.flush()
+
+    @property
+    def laden(self) -> bool:
+        """Whether a flush would do something."""
+        return self.loans.laden or self.stocks.laden
 
     def clock(self) -> float:
         return 0.0
@@ -149,6 +161,8 @@ class Goroutine:
         return "timeout" in self.operation or (self.operation[0] == "select" and "timeout" in self.operation[2])
 
     def begin(self) -> None:
+        if self.world.watcher is not None:
+            self.world.watcher.began(self)
         try:
             self._begin()
         except ChannelLost:  # it is known to be lost: nothing has happened
@@ -165,9 +179,11 @@ class Goroutine:
         if channel is None:
             args = _values(operation)
             ref = self.world.ref(self.process, number)
-            if name == "send" and ref.credit and ref.lost is None:
+            if name == "send" and ref.credit:
                 process.loans.send(ref, *args)
                 self._ended(None, True, None)
+            elif name in ("recv", "poll") and ref.stock:
+                self._ended(process.stocks.take(ref), True, None)
             else:
                 self.ticket = process.remote.start(ref, name, args, self.woke, self.number)
             return
@@ -210,6 +226,8 @@ class Goroutine:
             still = [ticket for ticket in self.witnesses if ticket.state == WAITING and ticket.queue is not None]
             assert not still, "default was taken although somebody waited at every moment"
         self.witnesses = []
+        if self.world.watcher is not None:
+            self.world.watcher.ended(self, result, ok, error)
         self.outcomes.append((result, ok, error))
         self.at += 1
 
@@ -241,6 +259,7 @@ class World:
         interrupts: the goroutines whose waits may be interrupted.
         eager: processes without channels, whose goroutines begin at once (their messages may take any time).
         filled: values that are in the buffers at the start.
+        lazy: what waits for company leaves at any time, not at once.
         last: choices take the last of several.
         tombstones: False: what the dead had sent is believed after their death (a mutation).
     """
@@ -256,8 +275,10 @@ class World:
         tombstones: bool = True,
         eager: tuple[int, ...] = (),
         filled: dict[int, str] | None = None,
+        lazy: bool = False,
     ) -> None:
         self.eager = eager
+        self.lazy = lazy
         self.tombstones = tombstones
         self.queues: dict[tuple[int, int], list[Any]] = {}
         self.homes = [home for home, _ in channels]
@@ -278,14 +299,19 @@ class World:
         self.interrupts = interrupts
         self.dead: list[int] = []
         self.undelivered: list[tuple[int, int]] = []  # processes, and deaths that they have not learnt of
+        self.watcher: Any = None  # is told what goroutines begin and what becomes of it
 
     def channel(self, process: int, number: int) -> Channel | None:
         return self.processes[process].values.exports.get(number)
 
     def ref(self, process: int, number: int) -> Ref:
-        ref = self.processes[process].values.imports.setdefault(number, Ref(self.homes[number], number, []))
+        imports = self.processes[process].values.imports
+        ref = imports.get(number)
+        if ref is None:
+            ref = imports[number] = Ref(self.homes[number], number, [])
+            ref.joined = True
         if self.homes[number] in self.processes[process].forgotten:
-            ref.lost = "killed"
+            ref.lose("killed")
         return ref
 
     def partners(self, cases: Any) -> list[Ticket]:
@@ -322,11 +348,25 @@ class World:
         if len(self.dead) < self.deaths:
             found += [("kill", number) for number in self.kill if number not in self.dead]
         found += [("down", *news) for news in self.undelivered]
+        found += [
+            ("flush", process.id)
+            for process in self.processes.values()
+            if process.laden and process.id not in self.dead
+        ]
         return found
 
     def act(self, action: tuple[Any, ...]) -> None:
+        self._act(action)
+        if not self.lazy:
+            for process in self.processes.values():
+                if process.id not in self.dead:
+                    process.flush()
+
+    def _act(self, action: tuple[Any, ...]) -> None:
         kind = action[0]
-        if kind == "deliver":
+        if kind == "flush":
+            self.processes[action[1]].flush()
+        elif kind == "deliver":
             queue = self.queues[action[1], action[2]]
             message = queue.pop(0)
             if not queue:
@@ -359,8 +399,9 @@ class World:
                 continue
             for channel in process.values.exports.values():
                 channel.check()
-                if channel.loan is not None:
-                    channel.loan.check()
+                for lease in (channel.loan, channel.stock):
+                    if lease is not None:
+                        lease.check()
         for goroutine in self.goroutines:
             if isinstance(goroutine.ticket, Select):
                 goroutine.ticket.check()
@@ -399,7 +440,7 @@ class World:
                 value
                 for process in self.processes.values()
                 for channel in process.values.exports.values()
-                for value in channel.buffer
+                for value in (*channel.buffer, *(channel.stock.values if channel.stock is not None else ()))
             ]
             interrupted = {value for goroutine in self.goroutines for value in goroutine.interrupted}
             found = [value for value in (*received, *there) if value not in interrupted]
@@ -428,6 +469,8 @@ class World:
             for channel in process.values.exports.values():
                 assert channel.match is None, "a match is under way for ever"
                 assert not channel.handoffs, "a value is on its way for ever"
+                for lease in (channel.loan, channel.stock):
+                    assert lease is None or not lease.recalled, "a recall was never answered"
         self._check_offers(waiting)
 
     def _check_tables(self, process: Process) -> None:
@@ -444,7 +487,6 @@ class World:
             assert peer not in self.dead, "an operation of the dead is remembered"
             assert number in self.processes[peer].remote.pending, "an operation that has ended is remembered"
         assert not process.homes.handed, "a value is on its way for ever"
-        assert not process.loans.recalls, "a recall was never answered"
 
     def _check_offers(self, waiting: set[int]) -> None:
         """Exactly those who wait stand in the queues: no ghost, and nobody is missing."""

@@ -227,7 +227,7 @@ class HubHost(GreenletHost):
         except Exception:
             log.exception("an error in the worker's loop; it goes on")
         self.polling = True  # from here on another thread has to wake us
-        busy = bool(self._queue or self._preempted) or self.transport.stale or self.node.links.pending
+        busy = bool(self._queue or self._preempted) or self.transport.stale or self.node.unsent
         if busy != self._idle.active:
             if busy:
                 self._idle.start(_nothing)
