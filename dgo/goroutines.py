@@ -337,7 +337,7 @@ class Prepared:
         self.node = node
         self.call = call
         self.options = options
-        self.job = job_here(node)
+        self.job = node.host.job()
 
     def start(self, on_end: Callable[[Record], object] | None, asked: bool = False) -> Record:
         """Spawns; blocks while too many goroutines have not started.
@@ -375,18 +375,11 @@ def prepare(
     return Prepared(node, snapshot_call(fn, args, kwargs), options)
 
 
-def job_here(node: Node) -> int:
-    """Whose program the calling code belongs to."""
-    task = node.host.current() if node.execution is not None else None
-    return node.spawner.job if task is None else cast("int", task.job)
-
-
 def start(node: Node, call: Call, options: SpawnOptions | None, on_end: Callable[[Record], object] | None) -> Record:
     """As ``Prepared(...).start(on_end)``, in one step if there is room."""
-    spawner = node.spawner
     with node.lock:
-        if node.closed is None and spawner.has_room():
-            return spawner.spawn(call, options, on_end, job_here(node))
+        if node.closed is None and node.spawner.has_room():
+            return node.spawner.spawn(call, options, on_end, node.host.job())
     return Prepared(node, call, options).start(on_end)
 
 

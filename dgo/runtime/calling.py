@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import contextvars
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dgo.core.goroutine import RETURNED_NONE, Ending, Outcome
-from dgo.wire.snapshot import ATOMS, freeze
+from dgo.wire.snapshot import ATOMS, NO_KEYWORDS, freeze
 
 if TYPE_CHECKING:
     from dgo.runtime.execution import Execution, Task
 
-__all__ = ["NO_KEYWORDS", "call_function"]
+__all__ = ["call_function"]
 
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
-NO_KEYWORDS: dict[str, Any] = {}  # one object for all calls without; not to be changed
 
 
 def call_function(execution: Execution, task: Task) -> Outcome | None:

@@ -31,14 +31,14 @@ from dgo.core.goroutine import Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name, object_name
-from dgo.runtime.calling import NO_KEYWORDS, call_function
+from dgo.runtime.calling import call_function
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.runtime.running import Running
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import SERIES_FIELDS, SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
-from dgo.wire.snapshot import Call, freeze, freeze_exception, thaw_call
+from dgo.wire.snapshot import NO_KEYWORDS, Call, freeze, freeze_exception, thaw_call
 
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
@@ -132,8 +132,11 @@ class Execution:
         self.stopping: set[Task] = set()  # started, and have not heard of a cancel()
         self.received = 0
         self.unstarted = 0  # of those that came from the coordinator
-        self.unstarted_local = 0
-        self.running = 0
+        # Of those that were spawned here: all, those that have started, and those that never will. A thread that is not
+        # the hub's may enter and withdraw some, under the lock; only the hub's starts them, and takes no lock for it.
+        self._entered = 0
+        self._begun = 0
+        self._withdrawn = 0
         self.draining = False
         self.last_job: int | None = None  # of the goroutines that came last
         self.before_end: Callable[[Task], object] | None = None
@@ -157,11 +160,18 @@ class Execution:
 
     # ---- arrivals --------------------------------------------------------------------------------
 
+    @property
+    def unstarted_local(self) -> int:
+        """How many goroutines that were spawned here, and are run here, have not started."""
+        return self._entered - self._begun - self._withdrawn
+
     def enqueue_local(self, record: Goroutine, call: Call, job: int) -> None:
         """A goroutine of this worker has spawned one."""
-        self.unstarted_local += 1
-        task = Task(self._node.id, record.number, job, record.name, call, record)
-        self.live[task.spawner, task.number] = task
+        self._entered += 1
+        spawner = self._node.id
+        number = record.number
+        task = Task(spawner, number, job, record.name, call, record)
+        self.live[spawner, number] = task
         self._ready(task)
 
     def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
@@ -224,7 +234,7 @@ class Execution:
         for task in tasks:
             del self.live[task.spawner, task.number]
             if task.record is not None:
-                self.unstarted_local -= 1
+                self._withdrawn += 1
                 node.spawner.resubmit(task.record, task.call, task.job)
             else:
                 self.unstarted -= 1
@@ -388,24 +398,23 @@ class Execution:
         """Calls the task's function and reports its end. In the task's carrier, without the lock."""
         node = self._node
         record = task.record
-        with node.lock:
-            if task.cancellation is not None:  # in the moment in which it was taken from the queue
-                self._uncount(task)
-                self._end(task, Outcome(Ending.CANCELLED, None))
-                return
-            if record is None:
-                self.unstarted -= 1
-                self._started.append(task)
-            else:
-                self.unstarted_local -= 1
-                record.start(node.id)
-                if node.spawner.blocked:
+        # One that was spawned here starts without the lock: it is in no queue any more, so nobody else can have it.
+        # (Who cancels it from another thread finds it started, or sees that it is taken and leaves it to us.)
+        if record is None or task.cancellation is not None or node.spawner.blocked:
+            with node.lock:
+                if task.cancellation is not None:  # in the moment in which it was taken from the queue
+                    self._uncount(task)
+                    self._end(task, Outcome(Ending.CANCELLED, None))
+                    return
+                if record is None:
+                    self.unstarted -= 1
+                    self._started.append(task)
+                else:
                     node.spawner.some_started()
-        self.running += 1
-        try:
-            outcome = call_function(self, task)
-        finally:
-            self.running -= 1
+        if record is not None:
+            self._begun += 1
+            record.start(node.id)
+        outcome = call_function(self, task)
         if outcome is None:
             return
         with node.lock:
@@ -437,7 +446,7 @@ class Execution:
         if task.record is None:
             self.unstarted -= 1
             return
-        self.unstarted_local -= 1
+        self._withdrawn += 1
         if self._node.spawner.blocked:
             self._node.spawner.some_started()
 
@@ -492,7 +501,7 @@ class Execution:
         if task.holding:
             abandon_all(self._node, task)
         if task.record is not None:
-            self._node.spawner.end(task.number, outcome, here=True)
+            self._node.spawner.end_here(task.record, outcome)
             return
         started = self._started
         if started and started[-1] is task:  # nobody need hear of the start any more
@@ -576,7 +585,7 @@ class Execution:
             self._reported = load
             self._node.links.post(
                 self._node.coordinator,
-                [Msg.LOAD, load[0], load[1], load[1] + self.ready_count(), load[2], self._freed],
+                [Msg.LOAD, load[0], load[1], self.ready_count(), load[2], self._freed],
             )
             self._freed = {}
 

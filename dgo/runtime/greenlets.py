@@ -148,6 +148,19 @@ class GreenletHost:
         """True if the run queue holds something."""
         return bool(self._queue)
 
+    def job(self) -> int:
+        """Whose program the calling goroutine belongs to."""
+        me = getcurrent()
+        task = me.task if type(me) is Carrier else None
+        if type(task) is not Task:
+            task = self.current()
+        job: int = self.node.spawner.job if task is None else task.job
+        return job
+
+    def ready_count(self) -> int:
+        """How many goroutines could run now."""
+        return len(self._queue)
+
     def current(self) -> Any:
         """The task of the calling goroutine."""
         me = getcurrent()

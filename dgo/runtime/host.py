@@ -50,6 +50,9 @@ class Host(Protocol):
     def current(self) -> Any:
         """The record of the goroutine that asks (an ``execution.Task``); None outside goroutines."""
 
+    def job(self) -> int:
+        """Whose program the calling flow of control belongs to."""
+
     def sleeping_with(self, loop: Any) -> int:
         """How many goroutines (threads, in the driver) sleep because an asyncio loop on which all coroutines wait
         has nothing to do."""

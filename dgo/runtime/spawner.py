@@ -58,7 +58,6 @@ class Spawner:
         self.unasked: dict[int, Goroutine] = {}  # ended by an exception, and nobody has asked yet
         self.report: Callable[[str, Callable[[], object] | None], object] | None = None
         self.crash = False
-        self.spawned = 0
         self._unstarted = 0  # of those that were submitted
         self.blocked: deque[Ticket] = deque()  # those who wait to spawn more
         self._items: dict[int, list[Any]] = {}
@@ -99,10 +98,14 @@ class Spawner:
         number = node.values.next_number()
         if options is None:
             goroutine = Goroutine(number, call.name, call, job, on_end, self._on_cancel)
+            if node.execution is not None:
+                self.ledger[number] = goroutine
+                goroutine.place(node.id)
+                node.execution.enqueue_local(goroutine, call, job)
+                return goroutine
         else:
             goroutine = goroutine_with(node, options, number, call, on_end, self._on_cancel, job, since)
         self.ledger[number] = goroutine
-        self.spawned += 1
         execution = node.execution
         if execution is not None and (options is None or options.anywhere):
             goroutine.place(node.id)
@@ -130,7 +133,7 @@ class Spawner:
 
     def has_room(self) -> bool:
         """Whether a goroutine may be started now."""
-        return self._waiting() < WINDOW
+        return len(self.ledger) < WINDOW or self._waiting() < WINDOW  # the ledger has all that have not started
 
     def _waiting(self) -> int:
         """How many goroutines of this process have not started."""
@@ -302,23 +305,30 @@ class Spawner:
     def _on_unplaceable(self, peer: int, frames: list[bytes], number: int, text: str) -> None:
         log.warning("%s", text)
 
-    def end(self, number: int, outcome: Outcome, here: bool = False) -> None:
-        """Goroutine ``number`` has ended.
-
-        Args:
-            number: its number in the ledger.
-            outcome: how it ended.
-            here: it was queued here without the coordinator's knowledge, so it does not count as submitted. (What
-                the coordinator has placed here does.)
-        """
+    def end(self, number: int, outcome: Outcome) -> None:
+        """Goroutine ``number`` has ended, which was submitted to the coordinator."""
         goroutine = self.ledger.pop(number, None)
         if goroutine is None:
             return
-        if goroutine.state < STARTED and not here:
+        if goroutine.state < STARTED:
             self._unstarted -= 1
         if self._pinning:
             self._unpin(number)
         self.settle(goroutine, outcome)
+
+    def end_here(self, goroutine: Goroutine, outcome: Outcome) -> None:
+        """A goroutine has ended that was queued here without the coordinator's knowledge: it is not counted.
+
+        (What the coordinator has placed here is.)
+        """
+        if self.ledger.pop(goroutine.number, None) is None:
+            return
+        if self._pinning:  # it was submitted before, with retries
+            self._unpin(goroutine.number)
+        if outcome is RETURNED_NONE:
+            goroutine.end(outcome)
+        else:
+            self.settle(goroutine, outcome)
 
     def settle(self, goroutine: Goroutine, outcome: Outcome) -> None:
         """Enters the end; before anyone is released by it, an exception that nobody can ask for is reported."""

@@ -196,6 +196,10 @@ class ThreadHost:
         """True while a callback is to be run, or runs."""
         return self._acting > 0
 
+    def job(self) -> int:
+        """Whose program this is."""
+        return self.node.spawner.job
+
     def current(self) -> Any:
         """The driver's threads are no goroutines."""
         return None

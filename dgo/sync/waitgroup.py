@@ -12,6 +12,7 @@ from dgo.core.waitgroup import WaitGroup as Core
 from dgo.runtime import current
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS
+from dgo.wire.snapshot import snapshot_call
 
 __all__ = ["WaitGroup"]
 
@@ -78,7 +79,23 @@ class WaitGroup(SharedObject):
         Raises:
             SerializationError: as ``dgo.go``; the counter is unchanged.
         """
-        prepared = goroutines.prepare(fn, args, kwargs, None)
+        node = self._node
+        core = self._core
+        call = snapshot_call(fn, args, kwargs)
+        if core is not None:
+            with node.lock:
+                if node.closed is None and node.spawner.has_room():
+                    core.add(1)
+                    try:
+                        node.spawner.spawn(call, None, self._release, node.host.job())
+                    except BaseException:
+                        core.add(-1)
+                        raise
+                    return
+        self._go_later(goroutines.Prepared(node, call, None))
+
+    def _go_later(self, prepared: goroutines.Prepared) -> None:
+        """As ``go``, if the group lives elsewhere, or there is no room for a goroutine yet."""
         if self._core is None:
             self._ask("enter")
         else:

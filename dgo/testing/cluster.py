@@ -124,7 +124,7 @@ class LocalCluster:
             execution.give_back = host.give_back
             execution.unqueue = host.unqueue
             execution.begin = host.begin
-            execution.ready_count = lambda: len(host.carriers.queue) + execution.running
+            execution.ready_count = host.ready_count
             node.handle(Msg.JOB_END, _ignore)
         else:
             node.handle(Msg.PANIC, self._on_panic)

@@ -295,6 +295,10 @@ class HubHost(GreenletHost):
         """True if a goroutine could go on if another one let it."""
         return bool(self._queue or self._preempted)
 
+    def ready_count(self) -> int:
+        """How many goroutines could run now, or do: one does whenever another thread asks."""
+        return len(self._queue) + len(self._preempted) + (_native_thread() != self._thread_id)
+
     def runnable(self) -> bool:
         """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
         return bool(self._queue or self._preempted) or _native_thread() != self._thread_id

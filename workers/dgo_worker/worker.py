@@ -58,7 +58,7 @@ class Worker:
         execution.give_back = host.give_back
         execution.unqueue = host.unqueue
         execution.begin = host.begin
-        execution.ready_count = lambda: len(host.carriers.queue) + execution.running
+        execution.ready_count = host.ready_count
         self._output = WorkerOutput(node)
         node.spawner.report = self._report
         node.handle(Msg.JOB_END, self._on_job_end)

@@ -6,7 +6,7 @@ The only part of dgo that pickles. Nothing here opens a socket or starts a threa
 from __future__ import annotations
 
 from dgo.wire.snapshot.code import CodeStore
-from dgo.wire.snapshot.functions import Call, snapshot_call, thaw_call
+from dgo.wire.snapshot.functions import NO_KEYWORDS, Call, snapshot_call, thaw_call
 from dgo.wire.snapshot.handles import Compound, Handle
 from dgo.wire.snapshot.outcome import ExceptionRecord, RemoteTraceback, freeze_exception, thaw_exception
 from dgo.wire.snapshot.payload import Frozen, Payload, freeze, thaw
@@ -14,6 +14,7 @@ from dgo.wire.snapshot.raw import ATOMS
 
 __all__ = [
     "ATOMS",
+    "NO_KEYWORDS",
     "Call",
     "CodeStore",
     "Compound",

@@ -23,7 +23,9 @@ from dgo.wire.snapshot.pickling import dump
 from dgo.wire.snapshot.plans import plan_for
 from dgo.wire.snapshot.raw import ATOMS, is_raw
 
-__all__ = ["Call", "snapshot_call", "thaw_call"]
+__all__ = ["NO_KEYWORDS", "Call", "snapshot_call", "thaw_call"]
+
+NO_KEYWORDS: dict[str, Any] = {}  # one object for all calls without; not to be changed
 
 
 class Call:
@@ -75,12 +77,17 @@ def snapshot_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     plan = plan_for(fn, display_name)
     if plan is None:
         return _whole_call(fn, args, kwargs)
+    if not args and not kwargs:
+        bare: Call | None = plan.bare
+        if bare is None:
+            bare = plan.bare = Call(plan.name, plan.key, plan.run, (), NO_KEYWORDS, None, ())
+        return bare
     for value in args:
         if type(value) not in ATOMS and not is_raw(value):
             break
     else:
         if not kwargs or all(map(is_raw, kwargs.values())):
-            return Call(plan.name, plan.key, plan.run, args, kwargs.copy() if kwargs else {}, None, ())
+            return Call(plan.name, plan.key, plan.run, args, kwargs.copy() if kwargs else NO_KEYWORDS, None, ())
     payload, codes = _pack((args, kwargs), fn, args, kwargs)
     return Call(plan.name, plan.key, plan.run, None, None, payload, codes)
 

@@ -59,12 +59,15 @@ class Guard:
 
 @dataclass(slots=True)
 class Plan:
-    """A shareable function: how calls name it (`key`), and what calls in this process run (`run`)."""
+    """A shareable function: how calls name it (`key`), and what calls in this process run (`run`).
+
+    `bare` is for who makes the calls: the one without arguments, once there was one."""
 
     guard: Guard
     name: str
     key: bytes
     run: Callable[..., Any]
+    bare: Any = None
 
 
 _plans: Recent[object, Plan] = Recent(4096)
