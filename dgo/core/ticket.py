@@ -48,10 +48,22 @@ class Ticket:
         doomed: a cancel came while HELD; it takes effect on release.
         poll: it does not wait: two that poll never meet.
         origin: the process that asks, if it is another one; 0: this one.
+        kind: the kind of operation, for people. This and what follows is set when somebody begins to wait.
+        target: the object.
+        since: when it was begun, in seconds of the process's clock.
+        timeout: seconds that the wait may last; None: any time.
         select: None; the cases of a select (``dgo.core.select``), which stand in the same queues, have one.
     """
 
-    __slots__ = ("doomed", "error", "ok", "owner", "poll", "queue", "result", "state", "value", "wake")
+    __slots__ = (
+        "doomed", "error", "kind", "ok", "owner", "poll", "queue", "result", "since", "state", "target", "timeout",
+        "value", "wake",
+    )  # fmt: skip
+
+    kind: str
+    target: Any
+    since: float
+    timeout: float | None
 
     remote = False
     origin = 0

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dgo.core.select import Select
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, MisuseError, Timeout
-from dgo.runtime.node import Wait
 from dgo.runtime.remote import PendingOperation
 from dgo.runtime.running import Running, cancel_again
 
@@ -126,8 +125,8 @@ class Suspended:
     """One coroutine's wait for one ticket."""
 
     __slots__ = (
-        "_asyncio_future_blocking", "_callback", "_cancelled", "_context", "_message", "_row", "_stop", "_timer",
-        "_wakes", "ticket",
+        "_asyncio_future_blocking", "_callback", "_cancelled", "_context", "_message", "_stop", "_timer", "_wakes",
+        "ticket",
     )  # fmt: skip
 
     def __init__(self, wakes: Wakes) -> None:
@@ -158,7 +157,10 @@ class Suspended:
     def on(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Suspended:
         """Says what is awaited, as for ``Node.wait``; returns self, whose ``await`` gives ``(result, ok)``."""
         self.ticket = ticket
-        self._row = Wait(kind, target, self._wakes.node.clock(), timeout)
+        ticket.kind = kind
+        ticket.target = target
+        ticket.since = self._wakes.node.clock()
+        ticket.timeout = timeout
         return self
 
     # ---- the coroutine's side: an iterator, as ``__await__`` has to return ---------------------------
@@ -213,15 +215,15 @@ class Suspended:
         node = wakes.node
         node.check_open()
         self._callback = _nobody  # asyncio sets the real one in the same step
-        node.waits[ticket] = self._row
-        timeout = self._row.timeout
+        node.waits.enter(ticket)
+        timeout = ticket.timeout
         if timeout is not None:
             self._timer = self.get_loop().call_later(max(timeout, 0.0), self._expire)
         wakes.flush_soon()
 
     def _end(self) -> None:
         wakes = self._wakes
-        wakes.node.waits.pop(self.ticket, None)
+        wakes.node.waits.leave(self.ticket)
         self._callback = None
         if self._timer is not None:
             self._timer.cancel()
@@ -237,9 +239,9 @@ class Suspended:
             self.get_loop().call_soon(cancel_again, task)
 
     def _expire(self) -> None:
-        row = self._row
+        ticket = self.ticket
         with self._wakes.node.lock:
-            self.ticket.cancel(Timeout(f"nothing happened within {row.timeout:g} s ({row.kind})"))
+            ticket.cancel(Timeout(f"nothing happened within {ticket.timeout:g} s ({ticket.kind})"))
         self._wakes.flush_soon()
 
     def resume(self) -> None:
@@ -292,7 +294,7 @@ class Suspended:
         return self._context.get(GOROUTINE) if self._context is not None else None
 
     def __repr__(self) -> str:
-        return f"<{self._row.kind} of {self._row.target!r}>"
+        return f"<{self.ticket.kind} of {self.ticket.target!r}>"
 
 
 def _nobody(suspended: Any) -> None:

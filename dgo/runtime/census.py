@@ -14,7 +14,7 @@ from dgo.ids import object_name
 from dgo.wire.messages import Msg, ProtocolError
 
 if TYPE_CHECKING:
-    from dgo.runtime.node import Node, Wait
+    from dgo.runtime.node import Node
 
 __all__ = ["Census", "Seen"]
 
@@ -85,10 +85,10 @@ class Census:
             if node.execution is None:
                 return ledger, []
             tasks = [task for task in node.execution.live.values() if task.job == job][:DETAILS]
-            waits = {ticket.owner: wait for ticket, wait in list(node.waits.items()) if ticket.state != DONE}
+            waits = {ticket.owner: ticket for ticket in node.waits if ticket.state != DONE}
             return ledger, [self._describe(task, waits.get(task)) for task in tasks]
 
-    def _describe(self, task: Any, wait: Wait | None) -> list[Any]:
+    def _describe(self, task: Any, wait: Ticket | None) -> list[Any]:
         node = self._node
         seconds = None
         if wait is not None:

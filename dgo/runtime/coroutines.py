@@ -66,7 +66,7 @@ class _Turns(Action):
     def parks(self, ticket: Ticket) -> None:
         """A coroutine is about to block the loop."""
         node = self._host.node
-        kind = node.waits[ticket].kind if ticket in node.waits else ""
+        kind = ticket.kind
         operation = kind.partition(".")[2]
         if kind in FOREVER_KINDS or operation in FOREVER_OPERATIONS or kind in FOREVER_OPERATIONS:
             ticket.cancel(

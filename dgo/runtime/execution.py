@@ -151,7 +151,7 @@ class Execution:
         self._reported = (0, 0, 0)  # what the coordinator knows
         self._reporting = False  # a timer for it is set
         self._wanted: dict[bytes, list[Ticket]] = {}
-        node.execution = self
+        node.execution = node.waits.execution = self
         node.handle(Msg.RUN, self._on_run)
         node.handle(Msg.STEAL, self._on_steal)
         node.handle(Msg.BLOB, self._on_blob)
@@ -290,6 +290,11 @@ class Execution:
             for ticket in self._wanted.pop(digest):
                 if ticket.state != DONE:
                     ticket.fail(error)
+
+    def waiting(self) -> list[Ticket]:
+        """What goroutines on carriers wait on now."""
+        waiting = [task.ticket for task in list(self.live.values())]
+        return [ticket for ticket in waiting if ticket is not None and ticket is not IN_QUEUE]
 
     # ---- cancellation ----------------------------------------------------------------------------
 

@@ -84,11 +84,22 @@ class GreenletHost:
 
     def park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits until the ticket is DONE."""
+        node = self.node
         me = getcurrent()
-        if type(me) is not Carrier:
-            self.foreign_park(ticket, timeout)
+        task = me.task if type(me) is Carrier else None
+        if type(task) is Task:
+            self._park_task(task, ticket, timeout)
             return
-        task = me.task
+        node.waits.enter(ticket)
+        try:
+            if task is None:
+                self.foreign_park(ticket, timeout)
+            else:
+                self._park_task(task, ticket, timeout)
+        finally:
+            node.waits.leave(ticket)
+
+    def _park_task(self, task: Any, ticket: Ticket, timeout: float | None) -> None:
         node = self.node
         with node.lock:
             if task.cancellation is not None and ticket.state != DONE:
@@ -101,10 +112,9 @@ class GreenletHost:
             self._park()
         else:
             with node.lock:
-                kind = node.waits[ticket].kind
                 timer = node.timers.set(
                     node.clock() + max(timeout, 0.0),
-                    lambda: ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({kind})")),
+                    lambda: ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({ticket.kind})")),
                 )
             self.timer_set()
             self._park()

@@ -21,7 +21,7 @@ class Host(Protocol):
 
     def park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits until the ticket is DONE; after ``timeout`` seconds cancels it with ``Timeout`` (and waits for
-        the verdict). Called without the lock."""
+        the verdict). The ticket is in the wait table meanwhile. Called without the lock."""
 
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""

@@ -8,8 +8,8 @@ the links, the clock, the timers, and the news of deaths.
 one step at a time and never while waiting. It is re-entrant only because the garbage collector may run a
 user's ``__del__`` inside a step.
 
-**The wait table.** Whoever waits on anything of dgo is in ``waits`` while it does: dumps, deadlock detection
-and leak checks read it.
+**The wait table.** Whoever waits on anything of dgo is in ``waits`` while it does (``dgo.runtime.waits``): dumps,
+deadlock detection and leak checks read it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dgo.core.goroutine import Ending, Outcome
 from dgo.core.ticket import DONE, Ticket
@@ -39,6 +39,7 @@ from dgo.runtime.sleepers import Sleepers
 from dgo.runtime.spawner import Spawner
 from dgo.runtime.stocks import Stocks
 from dgo.runtime.values import Values
+from dgo.runtime.waits import Waits
 from dgo.wire.frames import Header, Kind
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import CodeStore
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from dgo.runtime.host import Host
     from dgo.transport.interface import Transport
 
-__all__ = ["Node", "Wait", "complete_unless_done"]
+__all__ = ["Node", "complete_unless_done"]
 
 log = logging.getLogger("dgo.node")
 
@@ -57,18 +58,6 @@ SLEPT_SECONDS = 5.0  # between two calls of ``housekeeping``: this process was s
 DEATH_GRACE = 0.1  # seconds in which what the dead had sent may still arrive before its death counts
 
 Handler = Callable[..., None]
-
-
-class Wait(NamedTuple):
-    """A row of the wait table."""
-
-    kind: str
-    target: Any
-    since: float
-    timeout: float | None
-
-
-_new_row: Callable[[type[Wait], tuple[Any, ...]], Wait] = tuple.__new__
 
 
 def complete_unless_done(ticket: Ticket, result: Any = None) -> None:
@@ -110,7 +99,7 @@ class Node:
         self.lock = _thread.RLock()
         self.transport = transport
         self.timers = Timers()
-        self.waits: dict[Ticket, Wait] = {}
+        self.waits = Waits()
         self.loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # asyncio's; see ``awaiting``
         self.closed: str | None = None
         self.execution: Execution | None = None
@@ -244,18 +233,18 @@ class Node:
                 interrupted: what it gave would otherwise be held by nobody.
         """
         if ticket.state != DONE:
+            ticket.kind = kind
+            ticket.target = target
+            ticket.since = self.clock()
+            ticket.timeout = timeout
             try:
                 if self.closed is not None:
                     self.check_open()
-                # What Wait(...) does, without its Python function: every wait comes here.
-                self.waits[ticket] = _new_row(Wait, (kind, target, self.clock(), timeout))
                 self.host.park(ticket, timeout)
             except BaseException:
                 if undo is not None:
                     self._abandon(ticket, undo)
                 raise
-            finally:
-                self.waits.pop(ticket, None)
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
@@ -339,7 +328,7 @@ class Node:
         if self.closed is not None:
             return
         self.closed = text
-        for ticket in list(self.waits):
+        for ticket in self.waits.tickets():
             if ticket.state != DONE:
                 ticket.abort(ClusterError(text))
         self.spawner.abandon(ClusterError(text))

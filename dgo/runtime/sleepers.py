@@ -10,7 +10,7 @@ from dgo.runtime.turns import active
 from dgo.wire.messages import Msg
 
 if TYPE_CHECKING:
-    from dgo.runtime.node import Node, Wait
+    from dgo.runtime.node import Node
 
 __all__ = ["SELF_ENDING", "Sleepers"]
 
@@ -41,8 +41,8 @@ class Sleepers:
         if node.execution is not None and node.execution.stopping:
             return True  # Cancelled will be raised in somebody
         waiting = 0
-        for ticket, wait in list(node.waits.items()):  # a copy: this may be another thread than the goroutines'
-            if ticket.state == DONE or wait.timeout is not None or wait.kind in SELF_ENDING:
+        for ticket in node.waits:
+            if ticket.state == DONE or ticket.timeout is not None or ticket.kind in SELF_ENDING:
                 return True
             if not hasattr(ticket.owner, "get_loop"):  # a coroutine waits: its loop is asked below
                 waiting += 1
@@ -58,15 +58,15 @@ class Sleepers:
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
         links = [entry for entry in node.links.counters() if entry[0] != peer]
-        waits = [] if self.busy() else [self._describe(ticket, wait) for ticket, wait in list(node.waits.items())]
+        waits = [] if self.busy() else [self._describe(ticket) for ticket in node.waits]
         node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
 
-    def _describe(self, ticket: Ticket, wait: Wait) -> str:
+    def _describe(self, ticket: Ticket) -> str:
         task = getattr(ticket.owner, "task", ticket.owner)  # a coroutine's is that of its goroutine
         who = f"goroutine {task.id_text} ({task.name})" if hasattr(task, "id_text") else "the main program"
-        seconds = self._node.clock() - wait.since
-        target = "" if wait.target is None else f" of {wait.target!r}"
-        return f"{who} on {self._node.name}: {wait.kind}{target}, for {seconds:.1f} s"
+        seconds = self._node.clock() - ticket.since
+        target = "" if ticket.target is None else f" of {ticket.target!r}"
+        return f"{who} on {self._node.name}: {ticket.kind}{target}, for {seconds:.1f} s"
 
     # ---- the driver ------------------------------------------------------------------------------
 
@@ -76,12 +76,12 @@ class Sleepers:
         now = node.clock()
         if now - self._asked_at < ASK_SECONDS or not node.waits or node.closed is not None:
             return
-        if any(now - wait.since < ASLEEP_SECONDS for wait in node.waits.values()) or self.busy():
+        if any(now - ticket.since < ASLEEP_SECONDS for ticket in node.waits) or self.busy():
             return
         self._asked_at = now
         node.links.post(node.coordinator, [Msg.ASLEEP, True])
 
     def _on_deadlock(self, peer: int, frames: list[bytes], text: str) -> None:
-        for ticket, wait in list(self._node.waits.items()):
-            if wait.timeout is None and wait.kind not in SELF_ENDING:
+        for ticket in self._node.waits:
+            if ticket.timeout is None and ticket.kind not in SELF_ENDING:
                 ticket.cancel(Deadlock(text))

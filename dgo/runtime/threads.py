@@ -113,12 +113,14 @@ class ThreadHost:
         self._waited = True
         self.flush()
         gate = ticket.owner
+        node.waits.enter(ticket)
         try:
+            node.check_open()  # again: who ends all waits may have read the table before
             if timeout is None:
                 _pass(gate)
             elif not _pass_within(gate, timeout):
                 with node.lock:
-                    ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({node.waits[ticket].kind})"))
+                    ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({ticket.kind})"))
                 self.flush()
                 _pass(gate)
         except BaseException:  # a signal's exception: nobody waits any more
@@ -128,6 +130,8 @@ class ThreadHost:
                     ticket.abandoned = True
             self.flush()
             raise
+        finally:
+            node.waits.leave(ticket)
 
     def flush(self) -> None:
         """Sends what is queued; has the input thread look if input came meanwhile."""

@@ -348,10 +348,10 @@ class LocalCluster:
     def _dump(self) -> str:
         lines = []
         for node in self.nodes:
-            for ticket, wait in node.waits.items():
+            for ticket in node.waits:
                 task = ticket.owner
                 who = getattr(task, "id_text", "main")
-                lines.append(f"  {node.name}: {who} waits in {wait.kind} of {wait.target!r}")
+                lines.append(f"  {node.name}: {who} waits in {ticket.kind} of {ticket.target!r}")
         return "\n".join(lines)
 
     # ---- faults ----------------------------------------------------------------------------------

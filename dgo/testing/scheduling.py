@@ -218,7 +218,7 @@ class SimulatedHost(GreenletHost):
         if self._closing:
             raise GreenletExit
         trace = self._schedule.trace
-        kind = self.node.waits[ticket].kind
+        kind = ticket.kind
         if trace is None or ticket.state == DONE or kind in UNSEEN:
             super().park(ticket, timeout)
             return

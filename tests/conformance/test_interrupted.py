@@ -177,7 +177,7 @@ def interrupt(fn: Callable[[], object], operation: str) -> None:
     park = node.host.park
 
     def broken(ticket, timeout):
-        kind = node.waits[ticket].kind
+        kind = ticket.kind
         park(ticket, timeout)
         if kind == operation:
             raise Interrupted

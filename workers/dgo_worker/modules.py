@@ -37,7 +37,7 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from dgo.core.ticket import DONE, Ticket
-from dgo.runtime.node import Node, Wait
+from dgo.runtime.node import Node
 from dgo.runtime.waiting import InputWait
 from dgo.transport.interface import PolledTransport
 from dgo.wire.messages import Msg, ProtocolError
@@ -167,7 +167,8 @@ class ShippedModules:
         node = self._node
         if self._input is None:
             self._input = InputWait(cast(PolledTransport, node.transport))  # a real process has no other
-        node.waits[ticket] = Wait("module", name, node.clock(), None)
+        ticket.kind, ticket.target, ticket.since, ticket.timeout = "module", name, node.clock(), None
+        node.waits.enter(ticket)
         try:
             while True:
                 node.step()
@@ -178,7 +179,7 @@ class ShippedModules:
                 if not ready:
                     self._input.wait(LOOK_SECONDS)
         finally:
-            del node.waits[ticket]
+            node.waits.leave(ticket)
         if ticket.error is not None:
             raise ticket.error
 
