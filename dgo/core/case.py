@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dgo.core.ticket import HELD, WAITING, Queue
+from dgo.core.ticket import HELD, WAITING
 
 if TYPE_CHECKING:
     from dgo.core.channel import Channel
     from dgo.core.match import Match
+    from dgo.core.queue import Queue
 
 __all__ = ["Case", "Claim", "Judge"]
 
@@ -62,7 +63,7 @@ class Case:
         channel = self.channel
         queue = channel.senders if self.sending else channel.receivers
         self.queue = queue
-        queue[self] = None
+        queue.append(self)
         # Else nobody can be served: most selects that come here wait.
         if channel.closed or (
             channel.receivers or channel.slot_free() if self.sending else channel.buffer or channel.senders
@@ -98,8 +99,7 @@ class Case:
         """Its value came back: it is first in ``queue`` again."""
         self.tied = False
         self.queue = queue
-        queue[self] = None
-        queue.move_to_end(self, last=False)
+        queue.prepend(self)
         if self.leaving:
             self.leaving = False
             self.channel.defer(self.withdraw)
@@ -108,7 +108,7 @@ class Case:
     def leave(self) -> None:
         """Leaves its queue, if it stands in one."""
         if self.queue is not None:
-            del self.queue[self]
+            self.queue.give_up(self)
             self.queue = None
 
     def withdraw(self) -> None:

@@ -43,7 +43,8 @@ from typing import TYPE_CHECKING, Any
 
 from dgo.core.handoff import Barrier, Handoff
 from dgo.core.match import Match
-from dgo.core.ticket import HELD, WAITING, Party, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import HELD, WAITING, Party, Ticket
 from dgo.errors import ChannelClosed
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Channel:
         self.number = 0  # its object number, once a handle to it has travelled
         self.capacity = capacity
         self.buffer: deque[Any] = deque()
-        self.senders: Queue = OrderedDict()
-        self.receivers: Queue = OrderedDict()
+        self.senders = Queue()
+        self.receivers = Queue()
         self.handoffs: OrderedDict[Handoff, None] | None = None  # in the order of service
         self.handed = 0  # how many of them occupy a slot of the buffer
         self.lent = 0
@@ -93,18 +94,20 @@ class Channel:
         """
         if self.closed:
             raise ChannelClosed(CLOSED_TEXT)
-        receivers = self.receivers
-        if receivers:
-            ticket = next(iter(receivers))
-            if type(ticket) is Ticket and self.match is None:  # neither remote nor the case of a select
-                del receivers[ticket]
-                ticket.complete(value)
+        receiver = self.receivers.first
+        if receiver is None:
+            if self.senders.first is None and len(self.buffer) + self.handed + self.lent < self.capacity:
+                self.buffer.append(value)
                 return True
-        if self.senders or not self.slot_free():
+            return False
+        if type(receiver) is Ticket and self.match is None:  # neither remote nor the case of a select
+            self.receivers.take()
+            receiver.complete(value)
+            return True
+        if self.senders.first is not None or not self.slot_free():
             return False
         self.buffer.append(value)
-        if receivers:
-            self.settle()
+        self.settle()
         return True
 
     def try_recv(self) -> tuple[Any, bool] | None:
@@ -115,22 +118,22 @@ class Channel:
         """
         if self.match is not None or self.stocked:
             return None
-        if self.buffer:
-            value = self.buffer.popleft()
-            if self.senders or self.handoffs:
+        buffer = self.buffer
+        senders = self.senders
+        if buffer:
+            value = buffer.popleft()
+            if senders.first is not None or self.handoffs:
                 self.settle()
             return value, True
-        if self.senders:
-            sender = next(iter(self.senders))
-            if type(sender) is not Ticket and sender.select is not None:
-                return None
-            del self.senders[sender]
-            value = sender.value
-            sender.complete()
-            return value, True
-        if self.closed and not self.handoffs:  # nor a stock: see above
-            return None, False
-        return None
+        sender = senders.first
+        if sender is None:
+            return (None, False) if self.closed and not self.handoffs else None  # nor a stock: see above
+        if type(sender) is not Ticket and sender.select is not None:
+            return None
+        senders.take()
+        value = sender.value
+        sender.complete()
+        return value, True
 
     def close(self) -> None:
         """Closes: waiting receivers learn it, waiting senders fail. No match is under way and nothing is lent.
@@ -295,13 +298,13 @@ class Channel:
             self._untie()
             return True
         if senders and self.closed:
-            self._meet(next(iter(senders)), None)
+            self._meet(senders.first, None)
         elif receivers and (self.buffer or (self.closed and not self.handoffs and not self.stocked)):
-            self._meet(None, next(iter(receivers)))
+            self._meet(None, receivers.first)
         elif receivers and senders and (pair := self._pair()) is not None:
             self._meet(*pair)
         elif senders and free:
-            self._meet(next(iter(senders)), None)
+            self._meet(senders.first, None)
         else:
             return False
         return True
@@ -374,27 +377,27 @@ class Channel:
         """The communication happens."""
         if receiver is None:
             assert sender is not None
-            del self.senders[sender]
+            self.senders.remove(sender)
             if self.closed:
                 sender.fail(ChannelClosed(CLOSED_MEANWHILE))
             else:
                 self.buffer.append(sender.value)
                 sender.complete()
             return
-        del self.receivers[receiver]
+        self.receivers.remove(receiver)
         if sender is None and not self.buffer:
             receiver.complete(None, ok=False)
         elif receiver.remote:
             if sender is None:
                 self._hand(receiver, self.buffer.popleft(), None)
             else:
-                del self.senders[sender]
+                self.senders.remove(sender)
                 sender.hold()
                 self._hand(receiver, sender.value, sender)
         elif sender is None:
             receiver.complete(self.buffer.popleft())
         else:
-            del self.senders[sender]
+            self.senders.remove(sender)
             value = sender.value
             sender.complete()
             receiver.complete(value)
@@ -537,6 +540,7 @@ class Channel:
         slots = sum(1 for handoff in self.handoffs or () if handoff.sender is None)
         assert self.handed == slots + self.stocked, "3: the count of occupied slots"
         for queue in (self.senders, self.receivers):
+            queue.check()
             for party in queue:
                 assert party.state == WAITING, "4: whoever stands in a queue waits"
                 assert party.queue is queue, "4: whoever stands in a queue knows it"

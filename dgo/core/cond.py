@@ -78,7 +78,8 @@ class Cond:
         node, ticket = self.waiting.pop(number)
         self.notified[number] = node
         if ticket is not None:
-            self.parked.take(ticket).complete()
+            self.parked.remove(ticket)
+            ticket.complete()
         return True
 
     def notify_all(self) -> None:

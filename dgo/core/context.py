@@ -14,12 +14,12 @@ here: its home *watches* the parent, by a ticket that ends with it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any, Protocol
 
 from dgo.core.channel import Channel
 from dgo.core.goroutine import Outcome
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 
 __all__ = ["CANCELLED", "EXPIRED", "LIVE", "Context", "Keeper"]
 
@@ -55,7 +55,7 @@ class Context(Channel):
         self.keeper = keeper
         self.parent: Context | None = None
         self.children: dict[Context, None] = {}
-        self.watchers: Queue = OrderedDict()
+        self.watchers = Queue()
 
     def adopt(self, child: Context) -> None:
         """Makes ``child`` (new) end with this context: at once, if this one has been cancelled."""
@@ -101,7 +101,7 @@ class Context(Channel):
         self.children = {}
         self.close_soon()
         while self.watchers:
-            ticket, _ = self.watchers.popitem(last=False)
+            ticket = self.watchers.take()
             ticket.complete(Outcome(kind, cause))
         if self.keeper is not None:
             self.keeper.release()

@@ -13,13 +13,13 @@ process dies, its members count as ended, with an error that says so.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from dgo.core.context import CANCELLED, LIVE, Context
 from dgo.core.goroutine import Ending, Outcome
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 
 __all__ = ["HERE", "ErrGroup"]
 
@@ -46,8 +46,8 @@ class ErrGroup:
         self.describe_loss = describe_loss
         self.count = 0
         self.members: dict[int, int] = {}
-        self.queue: Queue = OrderedDict()  # who waits to start a member; a ticket's value is its process
-        self.waiters: Queue = OrderedDict()
+        self.queue = Queue()  # who waits to start a member; a ticket's value is its process
+        self.waiters = Queue()
         self.error: Any = None  # the first one, frozen
 
     def enter(self, ticket: Ticket, node: int) -> None:
@@ -90,14 +90,14 @@ class ErrGroup:
         if not self.members[node]:
             del self.members[node]
         while self.queue:
-            ticket = next(iter(self.queue))
+            ticket = self.queue.first
             if not self.try_enter(ticket.value):
                 break
-            del self.queue[ticket]
+            self.queue.take()
             ticket.complete(True)
         if not self.count:
             while self.waiters:
-                ticket, _ = self.waiters.popitem(last=False)
+                ticket = self.waiters.take()
                 self._end_wait(ticket)
 
     def wait(self, ticket: Ticket) -> None:

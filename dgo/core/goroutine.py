@@ -29,12 +29,12 @@ waits for one that has ended; ``cancels`` does not change after the end. Of a Li
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from dgo.core.ticket import Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import Ticket
 
 __all__ = ["ENDED", "PLACED", "RETURNED_NONE", "STARTED", "SUBMITTED", "Ending", "Goroutine", "Limited", "Outcome"]
 
@@ -157,7 +157,7 @@ class Goroutine:
     def release(self) -> None:
         """Lets those go on who wait for the end."""
         while self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             ticket.complete(self.outcome)
 
     def wait(self, ticket: Ticket) -> None:
@@ -166,7 +166,7 @@ class Goroutine:
             ticket.complete(self.outcome)
             return
         if self.waiters is None:
-            self.waiters = OrderedDict()
+            self.waiters = Queue()
         ticket.enqueue(self.waiters)
 
     def check(self) -> None:

@@ -9,46 +9,51 @@ reference cycle, so it goes with its last handle.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
+from dgo.core.queue import Queue
 from dgo.core.ticket import Ticket
 
 __all__ = ["Line"]
 
 
-class Line(OrderedDict[Ticket, None]):
+class Line(Queue):
     """Tickets in the order in which they came."""
 
-    left: Callable[[Ticket], object] | None = None
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: Callable[[Ticket], object] | None = None
 
     def join(self, ticket: Ticket, left: Callable[[Ticket], object]) -> None:
         """The ticket waits at the end of the line; ``left(ticket)`` is called if it gives up."""
         ticket.enqueue(self)
         self.left = left
 
-    def first(self) -> Ticket:
-        """Who is first; the line is not empty."""
-        return next(iter(self))
-
-    def take(self, ticket: Ticket | None = None) -> Ticket:
-        """Removes the first ticket, or the given one, in order to serve it."""
-        if ticket is None:
-            ticket = self.first()
-        OrderedDict.__delitem__(self, ticket)
-        if not self:
+    def take(self) -> Ticket:
+        """The first leaves in order to be served."""
+        ticket: Ticket = super().take()
+        if self.first is None:
             self.left = None
         return ticket
 
-    def __delitem__(self, ticket: Ticket) -> None:
-        """The ticket gives up."""
+    def remove(self, party: Ticket) -> None:
+        """The ticket leaves in order to be served."""
+        super().remove(party)
+        if self.first is None:
+            self.left = None
+
+    def give_up(self, party: Ticket) -> None:
+        """The ticket leaves because it waits no longer."""
         left = self.left
-        self.take(ticket)
+        self.remove(party)
         if left is not None:
-            left(ticket)
+            left(party)
 
     def check(self) -> None:
-        """Asserts the invariant at the head of this module."""
+        """Asserts the invariant at the head of this module, and those of every queue."""
+        super().check()
         assert (self.left is not None) == bool(self)
         for ticket in self:
             assert ticket.queue is self

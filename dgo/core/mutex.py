@@ -15,10 +15,9 @@ fails with ``LockLost`` once, without holding the lock; then it is an ordinary f
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from dgo.core.owner import Owner, owner_name, owner_text
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 from dgo.errors import LockLost, MisuseError
 
 __all__ = ["Mutex"]
@@ -33,7 +32,7 @@ class Mutex:
         self.number = 0  # its object number, once a handle to it has travelled
         self.holder: Owner | None = None
         self.notice: str | None = None  # what the next one who locks is told
-        self.waiters: Queue = OrderedDict()
+        self.waiters = Queue()
 
     def try_lock(self, owner: Owner) -> bool:
         """Locks if that is possible at once.
@@ -91,7 +90,7 @@ class Mutex:
         text = f"{what}; it is unlocked now, and what it protects may be half-changed: see to that, then lock() again"
         self.holder = None
         if self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             ticket.fail(LockLost(text))
             self._pass_on()
         else:
@@ -100,7 +99,7 @@ class Mutex:
     def _pass_on(self) -> None:
         self.holder = None
         if self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             self.holder = ticket.value
             ticket.complete()
 

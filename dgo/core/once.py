@@ -12,10 +12,9 @@ it is NEW.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from dgo.core.owner import Owner, owner_name, owner_text
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 from dgo.errors import LockLost
 
 __all__ = ["Once"]
@@ -31,7 +30,7 @@ class Once:
         self.done = False
         self.runner: Owner | None = None
         self.notice: str | None = None
-        self.waiters: Queue = OrderedDict()
+        self.waiters = Queue()
 
     def begin(self, ticket: Ticket, owner: Owner) -> None:
         """Asks to do it: completes the ticket with True (``owner`` does it, and says ``finish``), or with False
@@ -55,7 +54,7 @@ class Once:
         self.runner = None
         self.done = True
         while self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             ticket.complete(False)
 
     def withdraw(self, owner: Owner) -> None:
@@ -76,7 +75,7 @@ class Once:
     def _lose(self, what: str) -> None:
         text = f"{what} in the middle of the function of this Once, which may be half done; the next do() runs it anew"
         if self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             ticket.fail(LockLost(text))
         else:
             self.notice = text
@@ -85,7 +84,7 @@ class Once:
     def _next(self) -> None:
         self.runner = None
         if self.waiters:
-            ticket, _ = self.waiters.popitem(last=False)
+            ticket = self.waiters.take()
             self.runner = ticket.value
             ticket.complete(True)
 

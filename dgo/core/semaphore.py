@@ -82,7 +82,7 @@ class Semaphore:
         self._settle()
 
     def _settle(self) -> None:
-        while self.waiters and self.waiters.first().value[1] <= self.free:
+        while self.waiters and self.waiters.first.value[1] <= self.free:
             ticket = self.waiters.take()
             self._give(*ticket.value)
             ticket.complete()
@@ -99,6 +99,6 @@ class Semaphore:
         assert self.free >= 0
         assert self.free + sum(self.held.values()) == self.size
         assert all(units > 0 for units in self.held.values())
-        assert not self.waiters or self.waiters.first().value[1] > self.free
+        assert not self.waiters or self.waiters.first.value[1] > self.free
         self.waiters.check()
         assert all(ticket.state == WAITING for ticket in self.waiters)

@@ -10,12 +10,12 @@ that wait for its outcome. Invariants (``check()`` asserts them):
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
 from dgo.core.goroutine import Ending, Outcome
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 
 __all__ = ["Flight", "SingleFlight"]
 
@@ -28,7 +28,7 @@ class Flight:
     def __init__(self, key: Hashable, leader: int) -> None:
         self.key = key
         self.leader = leader  # the process in which it runs
-        self.waiters: Queue = OrderedDict()
+        self.waiters = Queue()
 
 
 class SingleFlight:
@@ -80,7 +80,7 @@ class SingleFlight:
         if self.boarding.get(flight.key) is flight:
             del self.boarding[flight.key]
         while flight.waiters:
-            ticket, _ = flight.waiters.popitem(last=False)
+            ticket = flight.waiters.take()
             ticket.complete(outcome)
 
     def statistics(self) -> tuple[int, int]:

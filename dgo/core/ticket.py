@@ -20,19 +20,18 @@ until that process says that a goroutine has taken it).
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from dgo.core.case import Case
+    from dgo.core.queue import Queue
 
-__all__ = ["DONE", "HELD", "WAITING", "Party", "Queue", "Ticket"]
+__all__ = ["DONE", "HELD", "WAITING", "Party", "Ticket"]
 
 WAITING, HELD, DONE = 0, 1, 2
 
 Party: TypeAlias = "Ticket | Case"  # whoever can stand in a queue
-Queue: TypeAlias = "OrderedDict[Any, None]"  # of parties; most objects have tickets only
 
 
 class Ticket:
@@ -84,7 +83,7 @@ class Ticket:
     def enqueue(self, queue: Queue) -> None:
         """Joins the end of ``queue``."""
         self.queue = queue
-        queue[self] = None
+        queue.append(self)
 
     def complete(self, result: Any = None, ok: bool = True) -> None:
         """The operation has happened. The ticket must have left its queue."""
@@ -118,13 +117,13 @@ class Ticket:
         if self.doomed is not None:
             self.fail(self.doomed)
             return
-        self.enqueue(queue)
-        queue.move_to_end(self, last=False)
+        self.queue = queue
+        queue.prepend(self)
 
     def abort(self, error: BaseException) -> None:
         """Ends the wait with ``error``, whatever others think: the cluster is gone. The ticket is not DONE."""
         if self.queue is not None:
-            del self.queue[self]
+            self.queue.give_up(self)
         self.fail(error)
 
     def cancel(self, error: BaseException) -> bool:
@@ -136,7 +135,7 @@ class Ticket:
         """
         if self.state == WAITING:
             if self.queue is not None:
-                del self.queue[self]
+                self.queue.give_up(self)
             self.fail(error)
             return True
         if self.state == HELD:

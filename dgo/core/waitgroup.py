@@ -8,9 +8,8 @@ nobody is there who could be told.)
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
-from dgo.core.ticket import WAITING, Queue, Ticket
+from dgo.core.queue import Queue
+from dgo.core.ticket import WAITING, Ticket
 
 __all__ = ["WaitGroup"]
 
@@ -23,7 +22,7 @@ class WaitGroup:
     def __init__(self) -> None:
         self.number = 0  # its object number, once a handle to it has travelled
         self.count = 0
-        self.waiters: Queue = OrderedDict()
+        self.waiters = Queue()
         self.entered: dict[int, int] | None = None
 
     def add(self, n: int) -> None:
@@ -40,7 +39,7 @@ class WaitGroup:
         self.count += n
         if not self.count:
             while self.waiters:
-                ticket, _ = self.waiters.popitem(last=False)
+                ticket = self.waiters.take()
                 ticket.complete()
 
     def enter(self, node: int) -> None:

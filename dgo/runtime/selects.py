@@ -107,14 +107,14 @@ class Selects:
                 return None
             if entry.sending:
                 if core.receivers:
-                    first = next(iter(core.receivers))
+                    first = core.receivers.first
                     if type(first) is not Ticket:  # remote, or the case of a select
                         return None
                     ready.append(entry)
                 elif core.closed or (not core.senders and core.slot_free()):
                     ready.append(entry)
             elif core.senders and not core.buffer:
-                if next(iter(core.senders)).select is not None:
+                if core.senders.first.select is not None:
                     return None
                 ready.append(entry)
             elif core.buffer or (core.closed and not core.handoffs):
