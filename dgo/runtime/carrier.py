@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from greenlet import greenlet
@@ -12,4 +13,10 @@ __all__ = ["Carrier"]
 class Carrier(greenlet):  # type: ignore[misc] # greenlet ships no annotations
     """A greenlet that runs goroutines; ``task`` is the one it runs now."""
 
-    task: Any = None
+    __slots__ = ("task",)
+
+    task: Any
+
+    def __init__(self, run: Callable[[], None], parent: greenlet) -> None:
+        super().__init__(run, parent)
+        self.task = None

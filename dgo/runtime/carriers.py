@@ -114,6 +114,7 @@ class Carriers:
                 me.task = task
                 self._run(task)
                 me.task = None
+                me.gr_context = None  # the context variables that it has set were its own
                 del task  # an idle carrier must not keep what its last goroutine held
             elif len(self._idle) < MAX_IDLE:
                 self._idle.append(me)

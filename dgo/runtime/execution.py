@@ -70,6 +70,7 @@ class Task:
         number: its number there.
         job: the driver whose program it belongs to.
         record: the spawner's record, if that is this process.
+        call: what it runs; None once it does.
         carrier: the greenlet that runs it, once started; of a coroutine a ``Running``.
         line: what it has written of an unfinished line, for each stream.
         options: what the coordinator has to know to place it; None if it may run anywhere.
@@ -104,7 +105,7 @@ class Task:
         self.number = number
         self.job = job
         self.name = name
-        self.call = call
+        self.call: Call | None = call
         self.record = record
         self.carrier: Carrier | Running | None = None
         self.options: dict[str, Any] | None = None
@@ -235,11 +236,13 @@ class Execution:
             del self.live[task.spawner, task.number]
             if task.record is not None:
                 self._withdrawn += 1
+                assert task.call is not None, "it has not started"
                 node.spawner.resubmit(task.record, task.call, task.job)
             else:
                 self.unstarted -= 1
                 self._free(task)
                 call = task.call
+                assert call is not None, "it has not started"
                 payload = call.payload
                 if payload is not None:
                     payload = node.values.write(payload, 0, route_peer=node.coordinator, pinned=False)
@@ -469,9 +472,8 @@ class Execution:
             return Outcome(Ending.CANCELLED, None)
         return Outcome(Ending.RAISED, self._explain(task, error))
 
-    def rebuild(self, task: Task) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    def rebuild(self, task: Task, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """What to call, and with what; waits for code that is not here yet. Without the lock."""
-        call = task.call
         while missing := self.code.missing(call.key, call.codes):
             for digest in missing:
                 self._fetch(digest, task)

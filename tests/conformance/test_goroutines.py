@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import operator
 
 import pytest
@@ -392,3 +393,33 @@ def test_num_goroutine_counts_those_that_live(everywhere):
         return during - before
 
     assert everywhere(body) == 4
+
+
+VARIABLE = contextvars.ContextVar("VARIABLE", default="nothing set")
+
+
+def set_and_tell(value):
+    before = VARIABLE.get()
+    VARIABLE.set(value)
+    dgo.gosched()
+    return before, VARIABLE.get()
+
+
+def test_a_goroutine_sees_no_context_variable_that_others_have_set(everywhere):
+    def body():
+        ended_before = [dgo.go(set_and_tell, value).result(timeout=LIMIT) for value in range(3)]
+        together = dgo.gather(*[dgo.go(set_and_tell, value) for value in range(3, 10)])
+        return ended_before + list(together)
+
+    assert everywhere(body) == [("nothing set", value) for value in range(10)]
+
+
+def tell(*args, **kwargs):
+    return args, kwargs
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"key": "word"}], ids=["positional", "with a keyword"])
+@pytest.mark.parametrize("count", range(6))
+def test_a_goroutine_gets_its_arguments_however_many(everywhere, count, kwargs):
+    args = tuple(f"argument {number}" for number in range(count))
+    assert everywhere(lambda: dgo.go(tell, *args, **kwargs).result(timeout=LIMIT)) == (args, kwargs)
