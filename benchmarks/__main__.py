@@ -10,7 +10,6 @@ Run it from the project's folder::
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import os
 import subprocess
@@ -28,36 +27,10 @@ import _machine  # noqa: E402
 import _plots  # noqa: E402
 import _processes  # noqa: E402
 import _report  # noqa: E402
+import _suite  # noqa: E402
 from _report import Chapter  # noqa: E402
 
-#: By name: the script and its mode. In the order of the budgets; what takes the machine for itself comes last.
-SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "local_spawn": ("local_spawn.py", ()),
-    "local_pingpong": ("local_pingpong.py", ()),
-    "local_values": ("local_values.py", ()),
-    "local_sync": ("local_sync.py", ()),
-    "parked": ("parked.py", ()),
-    "spawn": ("spawn.py", ()),
-    "round_trip": ("round_trip.py", ()),
-    "pingpong": ("pingpong_bench.py", ()),
-    "stream": ("stream.py", ()),
-    "large": ("large.py", ()),
-    "start": ("start.py", ()),
-    "idle": ("idle.py", ()),
-    "skynet": ("skynet.py", ()),
-    "metg": ("metg.py", ()),
-    "executor": ("executor.py", ()),
-    "scale": ("scale.py", ()),
-    "parked_million": ("parked.py", ("--million",)),
-    "growth": ("parked.py", ("--growth",)),
-}
 GRACE_SECONDS = 10  # for a script to end itself before it is killed
-
-
-def title_of(file: str) -> str:
-    """The first paragraph of a script's docstring."""
-    text = ast.get_docstring(ast.parse((HERE / file).read_text())) or ""
-    return " ".join(text.partition("\n\n")[0].split())
 
 
 def take(chapter: Chapter, finding: dict[str, object]) -> None:
@@ -72,8 +45,8 @@ def take(chapter: Chapter, finding: dict[str, object]) -> None:
 
 def run(name: str, arguments: list[str]) -> Chapter:
     """Runs a script to its end, or to the end of its time; what it had found by then counts."""
-    file, mode = SCRIPTS[name]
-    chapter = Chapter(name, title_of(file))
+    file, mode = _suite.SCRIPTS[name]
+    chapter = Chapter(name, _suite.title_of(file))
     command = [sys.executable, str(HERE / file), "--json", *mode, *arguments]
     started = time.perf_counter()
     with (
@@ -99,13 +72,13 @@ def run(name: str, arguments: list[str]) -> Chapter:
 def options() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures dgo beside its peers.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(SCRIPTS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(_suite.SCRIPTS)}")
     _bench.add_options(parser)
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write the page there, its plots into a folder beside"
     )
     args = parser.parse_args()
-    if unknown := set(args.names) - set(SCRIPTS):
+    if unknown := set(args.names) - set(_suite.SCRIPTS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     return args
 
@@ -118,7 +91,7 @@ def passed_on(args: argparse.Namespace) -> list[str]:
     return arguments + (["--peers", args.peers] if args.peers else [])
 
 
-def write_page(target: Path, how: str, chapters: list[Chapter]) -> None:
+def write_page(target: Path, facts: dict[str, str], chapters: list[Chapter]) -> None:
     """Writes the page and its plots."""
     folder = target.with_suffix("")
     if _plots.available():
@@ -128,7 +101,7 @@ def write_page(target: Path, how: str, chapters: list[Chapter]) -> None:
             chapter.plots = _plots.draw(chapter.name, chapter.figures, folder)
     else:
         print("no plots: matplotlib is not installed (it is in the extra `bench`)", file=sys.stderr)
-    _report.write(target, _report.page(_machine.facts(), how, chapters, folder.name))
+    _report.write(target, _report.page(facts, chapters, folder.name))
 
 
 def main() -> int:
@@ -137,7 +110,7 @@ def main() -> int:
     chosen = _bench.options_of(args)
     before, started = os.getloadavg()[0], time.perf_counter()
     chapters = []
-    names = args.names or list(SCRIPTS)
+    names = args.names or list(_suite.SCRIPTS)
     for index, name in enumerate(names):
         print(f"[{index + 1}/{len(names)}] {name} ...", file=sys.stderr, flush=True)
         chapter = run(name, passed_on(args))
@@ -147,10 +120,11 @@ def main() -> int:
         print(f"    {len(chapter.figures)} figures in {chapter.seconds:.0f} s", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
     how = _report.how_measured(chosen.repeats, chosen.scale, before, os.getloadavg()[0], seconds)
+    facts = {**_machine.facts(), **how}
     figures = [figure for chapter in chapters for figure in chapter.figures]
-    print(f"{_report.head(_machine.facts(), how)}\n\n{_bench.table(figures)}\n\n{_budgets.summary(figures)}")
+    print(f"{_report.head(facts)}\n\n{_bench.table(figures)}\n\n{_budgets.summary(figures)}")
     if args.write:
-        write_page(args.write, how, chapters)
+        write_page(args.write, facts, chapters)
         print(f"{args.write} is written", file=sys.stderr)
     failed = [chapter.name for chapter in chapters if chapter.failures]
     if failed:

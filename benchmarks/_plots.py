@@ -71,7 +71,13 @@ def bars(what: str, figures: list[Figure], target: Path) -> None:
     for place, figure in enumerate(figures):
         axes.barh(place, figure.median, height=0.7, edgecolor="white", linewidth=0, **look(figure))
         axes.annotate(
-            number(figure.median), (figure.median, place), (4, 0), textcoords="offset points", va="center", fontsize=8
+            number(figure.median),
+            (figure.median, place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     axes.set_yticks(range(len(figures)), [figure.who for figure in figures])
     for label, figure in zip(axes.get_yticklabels(), figures, strict=True):

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,8 @@ MARK = "BENCHMARK_RUN"
 ANSWER = "BENCHMARK_ANSWER: "
 CHILD_SECONDS = 120
 LAST_LINES = 15
+ROUNDS = 10
+KILL_SECONDS = 10
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,9 +58,26 @@ def marked() -> Iterator[str]:
     try:
         yield mark
     finally:
-        for pid in family(mark):
-            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-                os.kill(pid, 9)
+        end(mark)
+
+
+def end(mark: str) -> None:
+    """Kills a family, and those that its members start meanwhile; returns when they are dead."""
+    for _ in range(ROUNDS):
+        if not (pids := family(mark)):
+            return
+        for pid in pids:
+            try:
+                process = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue  # it ended meanwhile
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                select.select([process], [], [], KILL_SECONDS)
+            except ProcessLookupError:
+                pass
+            finally:
+                os.close(process)
 
 
 def pss(pid: int) -> float:

@@ -48,6 +48,30 @@ class Chapter:
         return "\n\n".join(parts)
 
 
+def head(facts: dict[str, str]) -> str:
+    """Where and how the figures were taken."""
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def how_measured(repeats: int, scale: float, before: float, after: float, seconds: float) -> dict[str, str]:
+    """In words, by name; the load is the benchmarks' own too."""
+    amount = "" if scale == 1 else f", {scale:.3g} of the usual amounts of work"
+    return {
+        "how": f"median of {repeats} (peers with a system of their own: of 3 at most){amount}",
+        "load": f"average {before:.1f} before, {after:.1f} after; {seconds / 60:.0f} minutes in all",
+    }
+
+
+def page(self, folder: str) -> str:
+    """Its part of the page; its plots are in a folder."""
+    parts = [f"### {self.name}", self.title]
+    parts += [f"![{shows}]({folder}/{file})" for file, shows in self.plots]
+    parts += [table(self.figures)] if self.figures else []
+    parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
+    parts += [f"**Failed**: {failure.strip().splitlines()[-1]}" for failure in self.failures]
+    return "\n\n".join(parts)
+
+
 def head(facts: dict[str, str], how: str) -> str:
     """Where and how the figures were taken."""
     return "\n".join([*(f"- {name}: {fact}" for name, fact in facts.items()), f"- how: {how}"])
@@ -62,14 +86,14 @@ def how_measured(repeats: int, scale: float, before: float, after: float, second
     )
 
 
-def page(facts: dict[str, str], how: str, chapters: Iterable[Chapter], folder: str) -> str:
+def page(facts: dict[str, str], chapters: Iterable[Chapter], folder: str) -> str:
     """The whole page in Markdown."""
     chapters = list(chapters)
     figures = [figure for chapter in chapters for figure in chapter.figures]
     parts = [
         "# Benchmarks",
         "`make bench` measures all of this on your machine, and writes this page.",
-        head(facts, how),
+        head(facts),
         READING,
         "## Budgets",
         _budgets.summary(figures),
@@ -77,11 +101,6 @@ def page(facts: dict[str, str], how: str, chapters: Iterable[Chapter], folder: s
         *(chapter.page(folder) for chapter in chapters),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def durations(chapters: Iterable[Chapter]) -> str:
-    """How long each script took, in a line."""
-    return ", ".join(f"{chapter.name} {number(chapter.seconds)} s" for chapter in chapters)
 
 
 def write(target: Path, text: str) -> None:
