@@ -62,30 +62,6 @@ def how_measured(repeats: int, scale: float, before: float, after: float, second
     }
 
 
-def page(self, folder: str) -> str:
-    """Its part of the page; its plots are in a folder."""
-    parts = [f"### {self.name}", self.title]
-    parts += [f"![{shows}]({folder}/{file})" for file, shows in self.plots]
-    parts += [table(self.figures)] if self.figures else []
-    parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
-    parts += [f"**Failed**: {failure.strip().splitlines()[-1]}" for failure in self.failures]
-    return "\n\n".join(parts)
-
-
-def head(facts: dict[str, str], how: str) -> str:
-    """Where and how the figures were taken."""
-    return "\n".join([*(f"- {name}: {fact}" for name, fact in facts.items()), f"- how: {how}"])
-
-
-def how_measured(repeats: int, scale: float, before: float, after: float, seconds: float) -> str:
-    """In words; the load is the benchmarks' own too."""
-    amount = "" if scale == 1 else f", {scale:.3g} of the usual amounts of work"
-    return (
-        f"median of {repeats} (peers with a system of their own: of 3 at most){amount}; "
-        f"load average {before:.1f} before, {after:.1f} after; {seconds / 60:.0f} minutes in all"
-    )
-
-
 def page(facts: dict[str, str], chapters: Iterable[Chapter], folder: str) -> str:
     """The whole page in Markdown."""
     chapters = list(chapters)
