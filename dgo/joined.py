@@ -22,6 +22,7 @@ from dgo.errors import ClusterError, DgoError, Timeout
 from dgo.processes import Processes
 from dgo.runtime import current
 from dgo.runtime.joining import facts_of_this_process, join
+from dgo.runtime.memory import shared_memory
 from dgo.runtime.modules import ProjectModules
 from dgo.runtime.node import Node, complete_unless_done
 from dgo.runtime.output import DriverOutput
@@ -191,6 +192,7 @@ class Cluster:
             self._host.stop()
             node.transport.close()
             self._host.input.close()
+            node.values.close()
             self._end_processes()
 
     def _last_words(self) -> None:
@@ -249,6 +251,7 @@ def _make(address: str, bind: str | None) -> tuple[Cluster, PolledTransport]:
     host = ThreadHost(transport)
     node = Node(new_node_id(), "driver", "driver", transport, host, time.monotonic)
     host.node = node
+    node.values.nearby.memory = shared_memory()
     made = Cluster(node, host, address)
     if bind is not None:
         transport.bind(bind)
@@ -276,6 +279,7 @@ def _join(made: Cluster, transport: PolledTransport, own_address: str, give_up: 
     except BaseException:
         transport.close(linger_ms=0)
         host.input.close()
+        made.node.values.close()
         made._end_processes()
         raise
     made.node.on_lost = made._on_lost

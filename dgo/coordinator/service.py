@@ -463,8 +463,8 @@ def _buffers(payload: Any, frames: list[bytes]) -> list[bytes]:
     """The frames that belong to an item's payload (see ``dgo.wire.messages``)."""
     if type(payload) is not list or len(payload) == 1:
         return []
-    inline, _, first, writable, _ = payload
-    count = len(writable) + (1 if inline is None else 0)
+    inline, _, first, described, _ = payload
+    count = sum(type(entry) is bool for entry in described) + (1 if inline is None else 0)
     found = frames[1 + first : 1 + first + count]
     if len(found) != count:
         raise ProtocolError("a goroutine's buffers are missing")

@@ -118,6 +118,11 @@ class Pins:
         self._of.setdefault(receiver, set()).add(self._next)
         return self._next
 
+    def get(self, pin: int) -> Any:
+        """What a pin keeps, or None if it was released."""
+        entry = self._pins.get(pin)
+        return None if entry is None else entry[1]
+
     def release(self, pin: int) -> Any:
         """Forgets a pin; returns what it kept, or None if it was released before."""
         entry = self._pins.pop(pin, None)

@@ -177,6 +177,7 @@ class Execution:
 
     def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
         self.last_job = job
+        self._node.values.nearby.greet(spawner)
         for item in items:
             try:
                 if len(item) == SERIES_FIELDS:

@@ -24,7 +24,7 @@ from dgo.core.session import Session
 from dgo.ids import node_name
 from dgo.transport.interface import Frame, Route, Transport
 from dgo.wire.frames import HEADER_SIZE, Header, Kind, decode_header, encode_header
-from dgo.wire.messages import Body, ProtocolError, decode_body, encode_body
+from dgo.wire.messages import Body, ProtocolError, SenderGone, decode_body, encode_body
 
 __all__ = ["Link", "Links"]
 
@@ -378,6 +378,8 @@ class Links:
                 return
             try:
                 deliver(peer, message, frames)
+            except SenderGone as error:
+                log.info("a message counts as not sent: %s", error)
             except ProtocolError as error:
                 self.blame(node_name(peer), error)
             except Exception:  # our fault: the rest of the batch counts as received and must not be lost with it

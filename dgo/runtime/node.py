@@ -192,6 +192,7 @@ class Node:
             if self.links.silence() > SILENCE_SECONDS:
                 self.lose_everything(f"the coordinator has not answered for {SILENCE_SECONDS:g} s: it is gone")
             self.spawner.sweep()
+            self.values.keep_house()
             if self.role == "driver":
                 self.sleepers.ask()
             self.flush()

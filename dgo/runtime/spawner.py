@@ -28,7 +28,7 @@ from dgo.ids import object_name
 from dgo.runtime.limits import goroutine_with, loss_text
 from dgo.runtime.options import SpawnOptions
 from dgo.runtime.values import is_scalar
-from dgo.wire.messages import SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
+from dgo.wire.messages import SERIES_OF_ENDS_FIELDS, Msg, ProtocolError, SenderGone
 from dgo.wire.snapshot import Call, freeze_exception
 from dgo.wire.snapshot.payload import pack
 
@@ -64,7 +64,9 @@ class Spawner:
         self._queued = 0  # goroutines in them
         self._series: list[Any] | None = None  # the last of the items, if it is a series
         self._series_job = 0
-        self._pinning: set[int] = set()  # those whose arguments' handles are kept until they have ended
+        self._pinning: set[int] = (
+            set()
+        )  # those whose arguments' handles or large buffers are kept until they have ended
         self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
         self._on_cancel = self._stop  # one object for all records
         node.handle(Msg.PLACED, self._on_placed)
@@ -189,7 +191,7 @@ class Spawner:
         else:
             scalars = call.args
         if payload is not None:
-            if payload.handles:
+            if payload.handles or payload.buffers:
                 self._pinning.add(number)
             payload = node.values.write(payload, 0, route_peer=node.coordinator, pin_for=("spawn", number))
         return [
@@ -274,7 +276,11 @@ class Spawner:
                 number, ending, wire = end
             except (TypeError, ValueError) as error:
                 raise ProtocolError(f"not an end: {error}") from error
-            value = self._node.read_outcome(ending, wire, peer, frames)
+            try:
+                value = self._node.read_outcome(ending, wire, peer, frames)
+            except SenderGone as error:
+                log.info("an end counts as not sent: %s", error)
+                continue
             self.end(number, Outcome(ending, value))
         if self.blocked:
             self.some_started()

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from dgo.core.channel import Channel
 from dgo.core.references import Exports, Pins
 from dgo.errors import SerializationError
+from dgo.runtime.nearby import Nearby
 from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.wire.messages import MAX_FRAME, Msg, ProtocolError
 from dgo.wire.snapshot import Payload
+from dgo.wire.snapshot.lumps import Lump
 from dgo.wire.snapshot.payload import pack
 
 if TYPE_CHECKING:
@@ -56,6 +58,14 @@ def refuse_large(nbytes: int) -> None:
         )
 
 
+def _seen(lump: Lump) -> memoryview:
+    """What of a lump goes into a frame."""
+    try:
+        return lump.shared()
+    except OSError as error:
+        raise SerializationError(f"a value cannot be sent on: {error}") from error
+
+
 class Values:
     """The handles that leave and enter one process. All methods are called under the node's lock."""
 
@@ -63,7 +73,8 @@ class Values:
         self._node = node
         self.exports = Exports()
         self.pins = Pins()
-        self.dropped: deque[tuple[int, int]] = deque()
+        self.nearby = Nearby(node)
+        self.dropped: deque[tuple[int, int]] = deque()  # [home, number] of an object, [sender, -pin] of a lump
         self._numbers = 0
         self._imports: dict[tuple[int, int], weakref.ref[Ref]] = {}
         self._joining: dict[tuple[int, int], list[_Arrival]] = {}
@@ -107,8 +118,20 @@ class Values:
         if not payload.handles and not buffers and len(data) < FRAME_LIMIT:
             return [data]
         link = self._node.links.link(peer if route_peer is None else route_peer)
-        frames: list[Any] = list(buffers)
-        writable = [type(buffer) is bytearray for buffer in buffers]
+        frames: list[Any] = []
+        entries: list[Any] = []
+        for buffer in buffers:
+            if isinstance(buffer, Lump):
+                refuse_large(buffer.nbytes)
+                entry = self.nearby.write(buffer, peer, pin_for, pinned)
+                if entry is not None:
+                    entries.append(entry)
+                    continue
+                frames.append(_seen(buffer))
+                entries.append(not buffer.readonly)
+            else:
+                frames.append(buffer)
+                entries.append(type(buffer) is bytearray)
         if len(data) >= FRAME_LIMIT:
             frames.append(data)
         for frame in frames:
@@ -120,7 +143,7 @@ class Values:
             pin = 0  # kept until the owner of ``pin_for`` ends, not until the first reader has registered
         described = [self._describe(handle) for handle in payload.handles]
         inline = None if len(data) >= FRAME_LIMIT else data
-        return [inline, described, first, writable, pin]
+        return [inline, described, first, entries, pin]
 
     def _describe(self, handle: Any) -> list[Any]:
         ref = handle._ref
@@ -140,7 +163,7 @@ class Values:
     def unpin(self, kept: list[Any] | None) -> None:
         """What a pin kept need not be kept any longer."""
         for handle in kept or ():
-            if handle._ref is None:
+            if not isinstance(handle, Lump) and handle._ref is None:
                 self.exports.unpin(handle._core.number)
 
     def release_pins(self, owner: Any) -> None:
@@ -173,17 +196,21 @@ class Values:
                 when_joined()
             return Payload(wire[0], (), ())
         try:
-            inline, described, first, writable, pin = wire
+            inline, described, first, entries, pin = wire
             first += 1  # the header and the body come before the buffers
-            buffers = tuple(
-                bytearray(frames[first + i]) if flag else frames[first + i] for i, flag in enumerate(writable)
-            )
-            data = frames[first + len(writable)] if inline is None else inline
             arrival = _Arrival(self, peer, pin, when_joined)
+            buffers: list[Any] = []
+            for entry in entries:
+                if type(entry) is list:
+                    buffers.append(self.nearby.read(entry, peer, arrival))
+                else:
+                    buffers.append(bytearray(frames[first]) if entry else frames[first])
+                    first += 1
+            data = frames[first] if inline is None else inline
             handles = tuple(self._resolve(peer, arrival, *description) for description in described)
         except (ValueError, TypeError, IndexError, KeyError) as error:
             raise ProtocolError(f"not a value: {error}") from error
-        payload = Payload(data, buffers, handles)
+        payload = Payload(data, tuple(buffers), handles)
         arrival.settle()
         return payload
 
@@ -239,10 +266,25 @@ class Values:
         dropped = self.dropped
         while dropped:
             key = dropped.popleft()
+            if key[1] < 0:
+                self._node.links.post(key[0], [Msg.UNPIN, [-key[1]]])
+                continue
             known = self._imports.get(key)
             if known is not None and known() is None:
                 del self._imports[key]
                 self._node.links.post(key[0], [Msg.LEAVE, key[1]])
+
+    def close(self) -> None:
+        """This process leaves its cluster."""
+        if self.nearby.memory is not None:
+            self.nearby.memory.close()
+            self.nearby.memory = None
+
+    def keep_house(self) -> None:
+        """Called a few times a second."""
+        memory = self.nearby.memory
+        if memory is not None:
+            memory.sweep()
 
     # ---- what peers say --------------------------------------------------------------------------
 
@@ -274,11 +316,13 @@ class Values:
 
     def _on_unpin(self, peer: int, frames: list[bytes], pins: list[int]) -> None:
         for pin in pins:
-            self.unpin(self.pins.release(pin))
+            if not self.nearby.unhold(peer, pin):
+                self.unpin(self.pins.release(pin))
 
     def lost(self, peer: int, cause: str) -> None:
         """``peer`` is dead."""
         self.release_pins(peer)
+        self.nearby.lost(peer)
         self.exports.lost(peer)
         for (home, _), known in list(self._imports.items()):
             if home == peer:

@@ -8,8 +8,10 @@ A **frozen value** on the wire is one of
 
 * None, bool, int, float, str, bytes: itself;
 * ``[pickle]``: bytes that only the receiver of the value unpickles;
-* ``[pickle, handles, buffers, pin]``: the same with the handles in it, the number of the frames that hold
-  its buffers, and the sender's pin (0: none).
+* ``[pickle, handles, first, buffers, pin]``: the same with the handles in it, its buffers, and the sender's pin for
+  the handles (0: none). A buffer is True or False, and then the next frame from ``first`` on (may be written to, may
+  not); or ``[pin, reader not known, *name]``, the name of a lump in memory that the processes of a host share
+  (``dgo.runtime.nearby``): ``[process id, descriptor, number, token, bytes, read-only]``.
 
 **Goroutines** (the items of SUBMIT, RUN and GIVEN) are
 
@@ -42,6 +44,7 @@ __all__ = [
     "Body",
     "Msg",
     "ProtocolError",
+    "SenderGone",
     "decode_body",
     "encode_body",
 ]
@@ -57,6 +60,10 @@ Body = list[list[Any]]
 
 class ProtocolError(Exception):
     """A frame set that is not of this protocol; its peer is at fault, this process goes on."""
+
+
+class SenderGone(ProtocolError):
+    """A message whose value died with its sender: it counts as not sent."""
 
 
 class Msg(IntEnum):
@@ -146,6 +153,12 @@ class Msg(IntEnum):
     WHO = 120  # any -> node: question number, job
     WHO_LIVES = 121  # node -> asker: question number, those that it has spawned: [[number, name], ...], those that it
     #                  runs: [[spawner, number, name, worker, what it does, seconds that it has waited or None], ...]
+    # large values between processes of one host (``dgo.runtime.nearby``)
+    NEAR = 130  # any -> any: can you open this? [process id, descriptor, token]
+    SEEN = 131  # the answer: yes or no
+    HOLD = 132  # reader -> sender: pin of a lump that is to be kept until I say UNPIN
+    FETCH = 133  # reader -> sender: pin of a lump that I cannot open
+    FETCHED = 134  # sender -> reader: pin, position of the frame that holds it (-1: it is gone)
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})  # msgpack also makes timestamps
@@ -223,6 +236,11 @@ FIELDS: dict[int, tuple[type, ...]] = {
     Msg.DROPPED: (_LIST,),
     Msg.WHO: (_INT, _INT),
     Msg.WHO_LIVES: (_INT, _LIST, _LIST),
+    Msg.NEAR: (_LIST,),
+    Msg.SEEN: (_BOOL,),
+    Msg.HOLD: (_INT,),
+    Msg.FETCH: (_INT,),
+    Msg.FETCHED: (_INT, _INT),
 }
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack

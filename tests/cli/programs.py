@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,15 @@ class Programs:
     def __init__(self) -> None:
         self._started: list[Program] = []
 
-    def start(self, *argv: str, **variables: str) -> Program:
-        """Python with ``argv``, in the background."""
-        program = Program([sys.executable, *argv], environment(**variables))
+    def start(self, *argv: str, before: Sequence[str] = (), **variables: str) -> Program:
+        """Python with ``argv``, in the background; ``before`` is a command that starts it."""
+        program = Program([*before, sys.executable, *argv], environment(**variables))
         self._started.append(program)
         return program
 
-    def module(self, module: str, *argv: str, **variables: str) -> Program:
+    def module(self, module: str, *argv: str, before: Sequence[str] = (), **variables: str) -> Program:
         """``python -m module``, in the background."""
-        return self.start("-m", module, *argv, **variables)
+        return self.start("-m", module, *argv, before=before, **variables)
 
     def run(self, module: str, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """``python -m module`` to its end."""
@@ -129,12 +130,14 @@ class Cluster:
         self.coordinator = programs.module("dgo.cli.coordinator", "--bind", "tcp://127.0.0.1:0")
         self.address = self.coordinator.wait_for(r"listening at (tcp://127\.0\.0\.1:\d+)").group(1)
 
-    def worker(self, *argv: str) -> Program:
+    def worker(self, *argv: str, before: Sequence[str] = ()) -> Program:
         """A worker daemon called ``w`` whose processes have joined."""
         procs = argv[argv.index("--procs") + 1] if "--procs" in argv else "1"
         if "--procs" not in argv:
             argv = ("--procs", "1", *argv)
-        program = self._programs.module("dgo_worker.cli", "--address", self.address, "--name", "w", *argv)
+        program = self._programs.module(
+            "dgo_worker.cli", "--address", self.address, "--name", "w", *argv, before=before
+        )
         for _ in range(int(procs)):
             self.coordinator.wait_for(r"worker w/\d joined")
         return program

@@ -22,6 +22,7 @@ import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.runtime import current
 from dgo.runtime.execution import Execution, Task
 from dgo.runtime.joining import facts_of_this_process, join
+from dgo.runtime.memory import shared_memory
 from dgo.runtime.node import Node
 from dgo.runtime.output import STDERR, STDOUT, GoroutineStream, WorkerOutput
 from dgo.transport.opening import transport_for
@@ -51,6 +52,7 @@ class Worker:
         host = HubHost(transport, preempt=config.get("patch", True))
         node = Node(config["node"], "worker", config["name"], transport, host, time.monotonic)
         host.node = node
+        node.values.nearby.memory = shared_memory()
         self.node = node
         self._host = host
         self._address = _announced(config, address)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dgo.errors import SerializationError
 from dgo.wire.snapshot.diagnose import described, refusal
 from dgo.wire.snapshot.handles import Handle
+from dgo.wire.snapshot.lumps import Lump
 from dgo.wire.snapshot.pickling import FindBlob, dump, load
 from dgo.wire.snapshot.raw import ATOMS, is_raw
 
@@ -29,12 +30,13 @@ class Payload:
 
     Attributes:
         data: the pickle (protocol 5).
-        buffers: the out-of-band buffers, in order: a ``bytearray`` where the original was writable.
+        buffers: the out-of-band buffers, in order: a ``bytearray`` where the original was writable; a large one may
+            be a ``Lump``.
         handles: the handles met in the value; the pickle holds their indexes.
     """
 
     data: bytes
-    buffers: tuple[bytes | bytearray, ...] = ()
+    buffers: tuple[bytes | bytearray | Lump, ...] = ()
     handles: tuple[Handle, ...] = ()
 
     @property
@@ -90,14 +92,16 @@ def pack(value: object) -> Payload:
 
 def unpack(payload: Payload, *, last: bool = False, find_code: FindBlob | None = None) -> object:
     """Loads a payload; every failure is a ``SerializationError`` with its cause."""
-    buffers = payload.buffers if last else tuple(map(_private, payload.buffers))
     try:
+        buffers = tuple([_private(buffer, last) for buffer in payload.buffers])
         return load(payload.data, buffers, payload.handles, find_code)
     except Exception as error:
         message = f"a value cannot be rebuilt here: {described(error)}"
         raise SerializationError(message) from error
 
 
-def _private(buffer: bytes | bytearray) -> bytes | bytearray:
+def _private(buffer: bytes | bytearray | Lump, last: bool) -> bytes | bytearray | memoryview:
+    if isinstance(buffer, Lump):
+        return buffer.private(last=last)
     # bytes cannot change, so every thawed value may share them.
-    return buffer if type(buffer) is bytes else bytearray(buffer)
+    return buffer if last or type(buffer) is bytes else bytearray(buffer)

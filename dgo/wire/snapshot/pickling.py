@@ -4,7 +4,8 @@ The only module that imports cloudpickle. What it adds:
 
 * A handle becomes its index in a list beside the pickle (``reducer_override`` is not called for plain data,
   so plain data pays nothing for this).
-* A buffer of 16 KiB or more leaves the pickle and is copied once, at the dump.
+* A buffer of 16 KiB or more leaves the pickle and is copied once, at the dump; a large one perhaps into shared
+  memory (``lumps``).
 * A class of ``__main__`` is never overwritten in the process that defined it by a copy that comes home.
 * Code objects may be left out and named by hash (:class:`CodelessPickler`).
 * An open file is refused (cloudpickle would send its contents).
@@ -30,6 +31,7 @@ from dgo.wire.snapshot.exceptions import reduce_exception
 from dgo.wire.snapshot.facts import facts_of
 from dgo.wire.snapshot.handles import Compound, Handle
 from dgo.wire.snapshot.importable import is_by_value_module, is_importable
+from dgo.wire.snapshot.lumps import LUMP_BYTES, Lump, keep
 from dgo.wire.snapshot.raw import is_small_and_plain
 
 __all__ = ["OUT_OF_BAND_BYTES", "CodelessPickler", "FindBlob", "Pickled", "ValuePickler", "dump", "load"]
@@ -52,7 +54,7 @@ class Pickled:
     """A pickle and what lies beside it. `codes` are the hashes of the code objects left out."""
 
     data: bytes
-    buffers: tuple[bytes | bytearray, ...]
+    buffers: tuple[bytes | bytearray | Lump, ...]
     handles: tuple[Handle, ...]
     codes: tuple[bytes, ...]
 
@@ -151,12 +153,16 @@ def dump(value: object, pickler_class: type[ValuePickler] = ValuePickler) -> Pic
     if is_small_and_plain(value):
         return Pickled(pickle.dumps(value, 5), (), (), ())  # no rule of ours applies: 1 µs instead of 5
     file = io.BytesIO()
-    buffers: list[bytes | bytearray] = []
+    buffers: list[bytes | bytearray | Lump] = []
 
     def keep_buffer(buffer: pickle.PickleBuffer) -> bool:  # true: pickle it in band
         view = buffer.raw()
         if view.nbytes < OUT_OF_BAND_BYTES:
             return True
+        lump = keep(view) if view.nbytes >= LUMP_BYTES else None
+        if lump is not None:
+            buffers.append(lump)
+            return False
         buffers.append(bytes(view) if view.readonly else bytearray(view))
         return False
 
@@ -168,7 +174,7 @@ def dump(value: object, pickler_class: type[ValuePickler] = ValuePickler) -> Pic
 
 def load(
     data: bytes,
-    buffers: tuple[bytes | bytearray, ...] = (),
+    buffers: tuple[bytes | bytearray | memoryview, ...] = (),
     handles: tuple[Handle, ...] = (),
     find_code: FindBlob | None = None,
 ) -> Any:
