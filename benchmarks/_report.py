@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import _budgets
-from _bench import Figure, number, table
+from _bench import Figure, table
 
 READING = """\
 Every comparison was measured in one run, dgo and the others in turn. The column `dgo is` divides the medians:
