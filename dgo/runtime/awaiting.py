@@ -139,10 +139,11 @@ class Suspended:
         self._message: Any = None  # of ``task.cancel(message)``
         self._stop: BaseException | None = None  # what the ticket was cancelled with then
 
-    @property
-    def wake(self) -> Callable[[Ticket], object]:
-        """For the ticket whose ``owner`` this is."""
-        return self._wakes.wake
+    @staticmethod
+    def wake(ticket: Ticket) -> None:
+        """For the ticket whose ``owner`` this is; one function for all of them. As ``Wakes.wake``."""
+        wakes: Wakes = ticket.owner._wakes
+        wakes.wake(ticket)
 
     @property
     def is_due(self) -> bool:

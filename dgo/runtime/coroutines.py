@@ -22,7 +22,6 @@ import logging
 import selectors
 import weakref
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
@@ -157,12 +156,16 @@ class Coroutines:
         asyncio_task = _Task(coroutine, loop=self.loop, name=task.name, context=context)
         asyncio_task.goroutine = task
         self.running += 1
-        asyncio_task.add_done_callback(partial(self._ended, task))
+        running = Running(self, asyncio_task)
+        asyncio_task.add_done_callback(running, context=context)  # its own: no copy is made, and kept, for the call
         with self.host.node.lock:
-            execution.goes_on(task, Running(self.loop, asyncio_task))
+            execution.goes_on(task, running)
         self.wake()
 
-    def _ended(self, task: Task, asyncio_task: asyncio.Task[Any]) -> None:
+    def ended(self, asyncio_task: asyncio.Task[Any]) -> None:
+        """A goroutine's coroutine has ended. In the loop."""
+        assert type(asyncio_task) is _Task
+        task = asyncio_task.goroutine
         self.running -= 1
         for child in self._children.pop(task, ()):
             asyncio.Task.cancel(child)

@@ -7,24 +7,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
+    from dgo.runtime.coroutines import Coroutines
+
 __all__ = ["Running", "cancel_again"]
 
 
 class Running:
-    """A goroutine's coroutine on the node's loop."""
+    """A goroutine's coroutine on the node's loop. It is also what asyncio calls when that has ended."""
 
-    __slots__ = ("_again", "_loop", "_pending", "_task")
+    __slots__ = ("_again", "_coroutines", "_pending", "_task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[object]) -> None:
-        self._loop = loop
+    def __init__(self, coroutines: Coroutines, task: asyncio.Task[object]) -> None:
+        self._coroutines = coroutines
         self._task = task
         self._pending = 0  # cancellations that it has not heard of
         self._again = False  # the last one met the end of an ``await``, and comes at the next
 
+    def __call__(self, task: asyncio.Task[object]) -> None:
+        self._coroutines.ended(task)
+
     def cancel(self) -> None:
         """Has the coroutine cancelled as asyncio does it: ``CancelledError`` at its ``await``. Any thread."""
         self._pending += 1
-        self._loop.call_soon_threadsafe(self._deliver)
+        self._coroutines.loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         if self._pending:
@@ -38,7 +43,7 @@ class Running:
         if task is not self._task:
             return False
         self._again = True
-        self._loop.call_soon(self._deliver_again)
+        self._coroutines.loop.call_soon(self._deliver_again)
         return True
 
     def _deliver_again(self) -> None:
