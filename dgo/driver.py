@@ -161,3 +161,13 @@ def cluster() -> Cluster:
 
 current.set_starter(_start_on_first_use)
 atexit.register(shutdown)
+
+
+def _after_fork() -> None:
+    """A forked child has no cluster: its parent's must not end with it, and none of dgo's threads came along."""
+    global _cluster, _lifecycle
+    _cluster, _lifecycle = None, threading.RLock()
+    current.set_current(None)
+
+
+os.register_at_fork(after_in_child=_after_fork)

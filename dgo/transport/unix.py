@@ -12,6 +12,7 @@ room, so whoever polls also writes.
 * A dialled route whose listener is not there yet keeps the latest frame set, and tries again whenever its process
   looks for input. One whose connection has ended connects again at the next ``send``.
 * Whoever may enter the sockets' directory may connect: it belongs to one user (``tempfile.mkdtemp``).
+* A forked child has no part in its parent's connections: its copies are closed at once.
 * Nothing of this is gevent's, though workers are patched: the sockets are ``_socket``'s, the epoll class is given.
 
 Invariants:
@@ -24,9 +25,11 @@ Invariants:
 from __future__ import annotations
 
 import errno
+import os
 import select
 import struct
 import time
+import weakref
 from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -106,6 +109,7 @@ class UnixTransport:
         self.stale = False
         self.edge_triggered = False
         self.generation = 1
+        _all.add(self)
 
     # ---- opening ---------------------------------------------------------------------------------
 
@@ -295,7 +299,9 @@ class UnixTransport:
         stream = connection.socket
         assert stream is not None
         while True:
-            size = min(max(READ_SIZE, connection.need - connection.have), LONGEST_READ)
+            size = READ_SIZE
+            if connection.unparsed:
+                size = min(max(size, connection.need - connection.have), LONGEST_READ)
             try:
                 data = stream.recv(size, MSG_DONTWAIT)
             except BlockingIOError:
@@ -367,6 +373,17 @@ class UnixTransport:
                 _drop(backlog, stream.sendmsg(_some(backlog), (), MSG_NOSIGNAL))
         except OSError:  # it takes too long, or the peer has gone
             return
+
+    def forsake(self) -> None:
+        """In a forked child: all this is the parent's, and two must not write to it."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for connection in list(self._connections.values()):
+            self._disconnect(connection)
+        self._routes.clear()
+        self._opening.clear()
+        self._epoll.close()
 
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""
@@ -446,3 +463,14 @@ def _cut(data: bytes, start: int, lengths: Sequence[int]) -> list[bytes]:
         frames.append(data[start : start + length])
         start += length
     return frames
+
+
+_all: weakref.WeakSet[UnixTransport] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for transport in list(_all):
+        transport.forsake()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -263,6 +263,28 @@ def test_a_route_that_was_hung_up_is_dead(pair: Pair) -> None:
     guest.hang_up(there)
 
 
+def test_a_forked_child_has_no_part_in_it(pair: Pair) -> None:
+    guest, there, home, back = pair
+    told, say = os.pipe()
+    gate, go_on = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go_on)
+        told_all = not guest.send(there, [b"from the child"]) and guest.receive() == [] and not home.send(back, [b"x"])
+        os.write(say, b"1" if told_all else b"0")
+        os.read(gate, 1)
+        os._exit(0)
+    assert os.read(told, 1) == b"1"
+    assert guest.send(there, [b"from the parent"])
+    assert settle(home, guest) == [[b"from the parent"]]
+    guest.close()
+    home.receive()
+    assert home.broken() == [back], "although the child lives"
+    for descriptor in (go_on, gate, told, say):
+        os.close(descriptor)
+    os.waitpid(child, 0)
+
+
 def test_nothing_happens_after_the_end(pair: Pair) -> None:
     guest, there, _, _ = pair
     guest.close()
