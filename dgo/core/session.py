@@ -58,16 +58,20 @@ class Session:
 
     # ---- receiving -------------------------------------------------------------------------------
 
+    def follows(self, number: int) -> bool:
+        """Takes a batch if it is the next one and nothing came before it, as nearly always; False: see ``accept``."""
+        if number != self.received + 1 or self._early:
+            return False
+        self.received = number
+        self.owed += 1
+        return True
+
     def accept(self, number: int, batch: Any) -> list[Any]:
         """Takes a batch as it came from the path.
 
         Returns:
             the batches that can be delivered now, in order (empty: a repeat, or one came too early).
         """
-        if number == self.received + 1 and not self._early:
-            self.received = number
-            self.owed += 1
-            return [batch]
         if number != self.received + 1:
             if self.received < number <= self.received + EARLY_LIMIT:
                 self._early.setdefault(number, batch)

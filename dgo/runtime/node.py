@@ -53,6 +53,7 @@ __all__ = ["Node", "complete_unless_done"]
 
 log = logging.getLogger("dgo.node")
 
+PROBE = int(Msg.PROBE)  # a look into an enum costs
 SILENCE_SECONDS = 30.0  # of the coordinator, after which it counts as gone
 SLEPT_SECONDS = 5.0  # between two calls of ``housekeeping``: this process was stopped, or virtual time has jumped
 DEATH_GRACE = 0.1  # seconds in which what the dead had sent may still arrive before its death counts
@@ -144,7 +145,7 @@ class Node:
         handler = self._handlers.get(message[0])
         if handler is None:
             raise ProtocolError(f"a {self.role} does not take {Msg(message[0]).name}")
-        if message[0] != Msg.PROBE:
+        if message[0] != PROBE:
             self.sleepers.activity += 1
         handler(peer, frames, *message[1:])
 

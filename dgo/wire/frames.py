@@ -23,13 +23,13 @@ coordinator, which forwards what is not for itself without looking further.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from dgo.wire.messages import PROTOCOL, ProtocolError
 
-__all__ = ["HEADER_SIZE", "Header", "Kind", "decode_header", "encode_header"]
+__all__ = ["HEADER_SIZE", "Header", "Kind", "decode_header", "encode_header", "is_batch_for"]
 
 
 class Kind(IntEnum):
@@ -62,6 +62,7 @@ _new_header: Callable[[type[Header], tuple[int, ...]], Header] = tuple.__new__
 _MAGIC = b"dg"
 _LAYOUT = struct.Struct("!2sBBQQQQ")
 HEADER_SIZE = _LAYOUT.size  # bytes
+_DATA = int(Kind.DATA)
 _KINDS = frozenset(int(kind) for kind in Kind)
 
 
@@ -88,3 +89,15 @@ def decode_header(frame: bytes | memoryview) -> Header:
         raise ProtocolError(f"unknown kind {kind}")
     # What Header(...) does, without its Python function: every frame set comes here.
     return _new_header(Header, (kind, source, destination, seq, ack))
+
+
+def is_batch_for(node: int, frames: Sequence[bytes | memoryview]) -> tuple[int, int, int]:
+    """Source, number and acknowledgement if this is a batch for ``node``; (0, 0, 0): ``decode_header`` tells more."""
+    if frames and len(frames[0]) >= HEADER_SIZE:
+        magic, version, kind, source, destination, seq, ack = _LAYOUT.unpack_from(frames[0])
+        if kind == _DATA and destination == node and version == PROTOCOL and magic == _MAGIC:
+            return source, seq, ack
+    return _NO_BATCH
+
+
+_NO_BATCH = (0, 0, 0)
