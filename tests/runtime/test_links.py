@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 import pytest
-from test_links_network import COORDINATOR, World
 
 from dgo.wire.frames import Kind, encode_header
 from dgo.wire.messages import Msg, ProtocolError, encode_body
+
+from .test_links_network import COORDINATOR, World
 
 
 def texts(count: int, start: int = 0) -> list[str]:
