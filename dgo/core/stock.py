@@ -17,10 +17,9 @@ Invariants:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dgo.core.lease import Lease
+from dgo.core.lease import Later, Lease, Recall
 
 if TYPE_CHECKING:
     from dgo.core.channel import Channel
@@ -35,8 +34,8 @@ class Stock(Lease):
 
     __slots__ = ("values",)
 
-    def __init__(self, channel: Channel, recall: Callable[[int, int], object]) -> None:
-        super().__init__(channel, recall)
+    def __init__(self, channel: Channel, recall: Recall, later: Later | None = None) -> None:
+        super().__init__(channel, recall, later)
         self.values: deque[Any] = deque()
 
     @property

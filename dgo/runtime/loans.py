@@ -6,6 +6,7 @@ next flush, or before anything else that this process says about the channel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPANY_SECONDS", "Loans", "exported_channel"]
 
 COMPANY_SECONDS = 0.0005  # a value that is alone leaves at once; others follow at this interval
+TURN_SECONDS = 0.001  # how long others wait for a holder that makes something of its lease
 LOOK_EVERY = 16  # values, after which a sender that does not stop looks at the clock (less one, a power of two)
 INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1  # those that msgpack carries
 
@@ -69,7 +71,7 @@ class Loans:
             return
         loan = channel.loan
         if loan is None:
-            loan = channel.loan = Loan(channel, partial(self._recall, channel))
+            loan = channel.loan = Loan(channel, partial(self._recall, channel), self.later)
         loan.used(origin)
         self.feed(channel)
 
@@ -77,6 +79,10 @@ class Loans:
         """Slots may have become free: lends more, at the next flush."""
         if channel.loan is not None and channel.loan.holder is not None:
             self._hungry[channel] = None
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Has ``action`` called when a turn is over."""
+        self._node.set_timer(self._node.clock() + TURN_SECONDS, action)
 
     def _recall(self, channel: Channel, holder: int, epoch: int) -> None:
         self._node.links.post(holder, [Msg.RECALL, channel.number, epoch])
@@ -88,7 +94,8 @@ class Loans:
         ``origin`` is the process that sends, if it is a send that waits, of another process.
         """
         if channel.lent:
-            channel.loan.before(partial(_perform, operation, channel, ticket, args), origin, ticket)
+            sender = origin if origin or operation is Channel.send else None
+            channel.loan.before(partial(_perform, operation, channel, ticket, args), sender, ticket)
         else:
             operation(channel, ticket, *args)
 

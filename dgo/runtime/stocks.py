@@ -68,7 +68,7 @@ class Stocks:
             return
         stock = channel.stock
         if stock is None:
-            stock = channel.stock = Stock(channel, partial(self._recall, channel))
+            stock = channel.stock = Stock(channel, partial(self._recall, channel), self._node.loans.later)
         stock.used(origin)
         self.feed(channel)
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from dgo.core.channel import Channel
 from dgo.core.handoff import Handoff
-from dgo.core.lease import FIRST_STREAK
+from dgo.core.lease import FIRST_ASKED
 from dgo.core.stock import MOST_VALUES, Stock
 from dgo.core.ticket import WAITING
 from dgo.errors import Cancelled
@@ -306,7 +306,7 @@ def stocked(count: int = 4) -> tuple[Channel, Stock, list[tuple[int, int]]]:
     channel.stock = stock = Stock(channel, lambda holder, epoch: recalls.append((holder, epoch)))
     for value in range(count):
         channel.send(Local(value))
-    for _ in range(FIRST_STREAK):
+    for _ in range(FIRST_ASKED):
         stock.used(ANNE)
     stock.hand(stock.room())
     return channel, stock, recalls
@@ -349,7 +349,7 @@ def test_an_older_value_that_comes_back_waits_for_the_stock_to_be_back_first():
     channel.recv(receiver)
     for value in range(3):
         channel.send(Local(value))
-    for _ in range(FIRST_STREAK):
+    for _ in range(FIRST_ASKED):
         stock.used(ANNE)
     stock.hand(stock.room())
     channel.returned([receiver.result])
@@ -394,13 +394,13 @@ def test_a_lease_that_has_paid_is_had_again_at_once_and_one_that_has_not_is_not(
     assert stock.taken(260)
     stock.call_back()
     assert stock.back(ANNE, 1)
-    for _ in range(FIRST_STREAK):
+    for _ in range(FIRST_ASKED):
         stock.used(ANNE)
     assert stock.holder == ANNE
     stock.hand(stock.room())
     stock.call_back()
     assert stock.back(ANNE, 2)
-    for _ in range(FIRST_STREAK):
+    for _ in range(FIRST_ASKED):
         stock.used(ANNE)
     assert stock.holder is None
     channel.check()

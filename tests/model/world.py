@@ -95,6 +95,7 @@ class Process:
         self.remote = Remote(self)  # type: ignore[arg-type] # as above
         self.selects = Selects(self)  # type: ignore[arg-type] # as above
         self.forgotten: list[int] = []
+        self.timers: list[Any] = []
 
     def handle(self, kind: int, handler: Any) -> None:
         # By name: the handlers are the same in all states, and a state is copied often.
@@ -111,6 +112,9 @@ class Process:
     def laden(self) -> bool:
         """Whether a flush would do something."""
         return self.loans.laden or self.stocks.laden
+
+    def set_timer(self, when: float, action: Any) -> None:
+        self.timers.append(action)
 
     def clock(self) -> float:
         return 0.0
@@ -349,6 +353,11 @@ class World:
             found += [("kill", number) for number in self.kill if number not in self.dead]
         found += [("down", *news) for news in self.undelivered]
         found += [
+            ("ring", process.id)
+            for process in self.processes.values()
+            if process.timers and process.id not in self.dead
+        ]
+        found += [
             ("flush", process.id)
             for process in self.processes.values()
             if process.laden and process.id not in self.dead
@@ -364,7 +373,9 @@ class World:
 
     def _act(self, action: tuple[Any, ...]) -> None:
         kind = action[0]
-        if kind == "flush":
+        if kind == "ring":
+            self.processes[action[1]].timers.pop(0)()
+        elif kind == "flush":
             self.processes[action[1]].flush()
         elif kind == "deliver":
             queue = self.queues[action[1], action[2]]
