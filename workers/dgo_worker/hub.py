@@ -51,6 +51,7 @@ from dgo.runtime.loops import outside
 from dgo.runtime.running import Running
 from dgo.runtime.threads import OWN_THREADS
 from dgo_worker import preemption
+from dgo_worker.collector import Collector
 from dgo_worker.selector import epoll_selector
 from dgo_worker.sysmon import Sysmon
 
@@ -94,6 +95,7 @@ class HubHost(GreenletHost):
         self._preempted: deque[Task] = deque()
         self._next_preempted: Task | None = None  # the one of them that is in the run queue
         self._thread_id = _native_thread()
+        self._collector = Collector()
         self._sysmon = Sysmon(self, self._thread_id)
         self._generation = -1
         self._watchers: dict[int, Any] = {}
@@ -283,6 +285,8 @@ class HubHost(GreenletHost):
     def _keep_house(self) -> None:
         try:
             self.node.housekeeping()
+            assert self.node.execution is not None
+            self._collector.adjust(len(self.node.execution.live))
         except Exception:
             log.exception("an error in housekeeping; the worker goes on")
 
