@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from dgo.goroutines import num_workers as num_workers
     from dgo.joined import Cluster as Cluster
     from dgo.joined import WorkerInfo as WorkerInfo
+    from dgo.references import Ref as Ref
+    from dgo.references import put as put
     from dgo.selection import DEFAULT as DEFAULT
     from dgo.selection import Selected as Selected
     from dgo.selection import aselect as aselect
@@ -125,6 +127,7 @@ __all__ = [
     "Once",
     "RWMutex",
     "RecvChan",
+    "Ref",
     "RemoteError",
     "Selected",
     "Semaphore",
@@ -158,6 +161,7 @@ __all__ = [
     "no_preempt",
     "num_goroutine",
     "num_workers",
+    "put",
     "recv",
     "select",
     "send",
@@ -234,6 +238,10 @@ _HOMES = {
     "dgo.joined": (
         "Cluster",
         "WorkerInfo",
+    ),
+    "dgo.references": (
+        "Ref",
+        "put",
     ),
     "dgo.selection": (
         "DEFAULT",

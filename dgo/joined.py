@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from dgo import channels, context, goroutines, sync
+from dgo import channels, context, goroutines, references, sync
 from dgo import time as dgo_time
 from dgo.errors import ClusterError, DgoError, Timeout
 from dgo.processes import Processes
@@ -321,4 +321,4 @@ def join_embedded(processes: Processes) -> Cluster:
 
 
 # Handles of every kind may come from a goroutine, whatever this program has used itself.
-HANDLE_MODULES = (channels, context, goroutines, sync, dgo_time)
+HANDLE_MODULES = (channels, context, goroutines, references, sync, dgo_time)

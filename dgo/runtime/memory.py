@@ -295,8 +295,8 @@ class ForeignLump(Lump):
         return self.segment.private_window(self.nbytes, self)
 
     def shared(self) -> memoryview:
-        """A private mapping, for reading."""
-        return self.segment.private_window(self.nbytes, self).toreadonly()
+        """A mapping that is shared by all that only read."""
+        return self.segment.reading_window(self.nbytes, self)
 
     def __del__(self) -> None:
         self.dropped.append((self.peer, -self.pin))

@@ -25,8 +25,10 @@ from __future__ import annotations
 import _thread
 import mmap
 import os
+import pickle
 import stat
 import sys
+import weakref
 from typing import Any
 
 __all__ = ["HEAD", "TOKEN_BYTES", "NotThere", "Segment"]
@@ -59,7 +61,7 @@ class Segment:
         made_here: whether this process fills it.
     """
 
-    __slots__ = ("_idle", "_lock", "_whole", "descriptor", "made_here", "number", "size", "users")
+    __slots__ = ("_idle", "_lock", "_reading", "_whole", "descriptor", "made_here", "number", "size", "users")
 
     def __init__(self, number: int, descriptor: int, size: int, whole: mmap.mmap | None) -> None:
         self.number = number
@@ -69,6 +71,7 @@ class Segment:
         self.made_here = whole is not None
         self._whole = whole
         self._idle: list[mmap.mmap] = []
+        self._reading: Any = None  # a weak reference to the window of those who only read
         self._lock = _thread.RLock()
 
     @classmethod
@@ -159,17 +162,30 @@ class Segment:
             )
         return self._window(mapping, nbytes, keeps, self, clean=used)
 
+    def reading_window(self, nbytes: int, keeps: object) -> memoryview:
+        """A read-only view, of a mapping that all readers share. ``keeps`` lives as long as any of their views.
+
+        Raises:
+            OSError: the system refuses the mapping.
+        """
+        with self._lock:
+            window = self._reading() if self._reading is not None else None
+            if window is None:
+                view = self.private_window(nbytes, keeps)
+                window = view.obj
+                self._reading = weakref.ref(window)
+            return _part(window, nbytes).toreadonly()
+
     def _window(
         self, mapping: mmap.mmap, nbytes: int, keeps: object, owner: Segment | None, clean: bool = False
     ) -> memoryview:
         import ctypes
-        import pickle
 
         window = _window_type(HEAD + self.size).from_buffer(mapping)
         window.mapping, window.keeps, window.owner = mapping, keeps, owner
         if clean:
             _forget_changes(mapping, ctypes.addressof(window), HEAD + self.size)
-        return pickle.PickleBuffer(window).raw()[HEAD : HEAD + nbytes]
+        return _part(window, nbytes)
 
     def returned(self, mapping: mmap.mmap) -> None:
         """A private window is gone. May run anywhere, inside any lock: one step."""
@@ -199,6 +215,10 @@ def _window_type(size: int) -> Any:
             _window_types.clear()
         found = _window_types[size] = type("Window", (ctypes.c_char * size,), {"__del__": _closed})
     return found
+
+
+def _part(window: Any, nbytes: int) -> memoryview:
+    return pickle.PickleBuffer(window).raw()[HEAD : HEAD + nbytes]
 
 
 def _closed(window: Any) -> None:

@@ -37,11 +37,15 @@ class Ref:
         epoch: of the stock.
         shut: the last epoch of which this process takes nothing any more.
         sends, recvs: plain operations that wait for the home's answer, by number.
+
+    Of a value that was put:
+
+        copy: what this process has of it (``dgo.core.kept``), once somebody has asked.
     """
 
     __slots__ = (
-        "__weakref__", "credit", "dropped", "epoch", "half", "home", "joined", "lost", "number", "outgoing", "recvs",
-        "say_at", "sends", "shut", "stock", "taken",
+        "__weakref__", "copy", "credit", "dropped", "epoch", "half", "home", "joined", "lost", "number", "outgoing",
+        "recvs", "say_at", "sends", "shut", "stock", "taken",
     )  # fmt: skip
 
     def __init__(self, home: int, number: int, dropped: Any) -> None:
@@ -58,6 +62,7 @@ class Ref:
         self.shut = 0
         self.sends: dict[int, Any] | None = None
         self.recvs: dict[int, Any] | None = None
+        self.copy: Any = None
         self.lost: str | None = None
         self.dropped = dropped
 

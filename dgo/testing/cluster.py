@@ -18,6 +18,7 @@ from greenlet import getcurrent
 import dgo.channels
 import dgo.context
 import dgo.goroutines
+import dgo.references
 import dgo.sync
 import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.coordinator.service import Coordinator

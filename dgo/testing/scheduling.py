@@ -47,6 +47,7 @@ PUBLIC = frozenset(
         "dgo.runtime.cells",  # changes that are worked out without the lock
         "dgo.runtime.objects",
         "dgo.selection",
+        "dgo.references",
         "dgo.time",
         *(f"dgo.sync.{name}" for name in ("atomic", "cond", "errgroup", "locks", "map", "once", "semaphore")),
         *(f"dgo.sync.{name}" for name in ("singleflight", "waitgroup")),

@@ -154,6 +154,26 @@ def test_a_value_goes_back_unchanged_when_its_receiver_is_killed_and_outlives_it
     assert eventually(lambda: is_free(os.getpid()), FREED_SECONDS)
 
 
+def read_put(ref: Any, seed: int) -> tuple[bool, bool, int]:
+    first, second = ref.get(timeout=LIMIT), ref.get(timeout=LIMIT)
+    return intact(first, seed), bool(np.shares_memory(first, second)) and not first.flags.writeable, os.getpid()
+
+
+def test_a_value_that_was_put_is_in_memory_once_and_free_when_nobody_holds_it(start):
+    start(2)
+    ref = dgo.put(make(5))
+    readers = [dgo.go.options(spread=True)(read_put, ref, 5) for _ in range(6)]
+    results = [reader.result(timeout=LIMIT) for reader in readers]
+    assert all(good and shared for good, shared, _ in results)
+    assert len({pid for *_, pid in results}) == 2
+    assert ref.statistics().shipped == 2
+    assert not ref.get().flags.writeable
+    everybody = [os.getpid(), *pids()]
+    assert any(megabytes_shared(pid) > 3 for pid in everybody)
+    del ref, readers, results
+    assert eventually(lambda: is_free(*everybody), FREED_SECONDS)
+
+
 BUSY = """
 import os, sys, time
 import numpy as np

@@ -20,6 +20,20 @@ def atomics() -> None:
     assert_type(words.compare_and_swap("b", "c"), bool)
 
 
+def put_values() -> None:
+    ref = dgo.put([1, 2])
+    assert_type(ref, dgo.Ref[list[int]])
+    assert_type(ref.get(), list[int])
+    assert_type(ref.get(timeout=1), list[int])
+    assert_type(ref.statistics().nbytes, int)
+    total: dgo.Goroutine[int] = dgo.go(lambda numbers: sum(numbers.get()), ref)
+    print(total)
+
+
+async def awaited(ref: dgo.Ref[str]) -> None:
+    assert_type(await ref.aget(), str)
+
+
 def maps() -> None:
     seen: dgo.Map[str, int] = dgo.Map()
     seen["a"] = 1

@@ -17,6 +17,7 @@ from gevent.event import Event
 import dgo.channels
 import dgo.context
 import dgo.goroutines
+import dgo.references
 import dgo.sync
 import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.runtime import current

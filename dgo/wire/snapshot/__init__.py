@@ -9,7 +9,7 @@ from dgo.wire.snapshot.code import CodeStore
 from dgo.wire.snapshot.functions import NO_KEYWORDS, Call, snapshot_call, thaw_call
 from dgo.wire.snapshot.handles import Compound, Handle
 from dgo.wire.snapshot.outcome import ExceptionRecord, RemoteTraceback, freeze_exception, thaw_exception
-from dgo.wire.snapshot.payload import Frozen, Payload, freeze, thaw
+from dgo.wire.snapshot.payload import Frozen, Payload, freeze, thaw, thaw_shared
 from dgo.wire.snapshot.raw import ATOMS
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "thaw",
     "thaw_call",
     "thaw_exception",
+    "thaw_shared",
 ]

@@ -18,7 +18,7 @@ from dgo.wire.snapshot.lumps import Lump
 from dgo.wire.snapshot.pickling import FindBlob, dump, load
 from dgo.wire.snapshot.raw import ATOMS, is_raw
 
-__all__ = ["Frozen", "Payload", "freeze", "pack", "thaw", "unpack"]
+__all__ = ["Frozen", "Payload", "freeze", "pack", "thaw", "thaw_shared", "unpack"]
 
 Frozen = object
 """An immutable value as itself, or a :class:`Payload`."""
@@ -84,6 +84,22 @@ def thaw(frozen: Frozen, *, last: bool = False) -> object:
     return unpack(frozen, last=last)
 
 
+def thaw_shared(frozen: Frozen) -> object:
+    """Rebuilds a frozen value without copying its buffers: they are shared by all that is rebuilt, and read-only.
+
+    Raises:
+        SerializationError: the value cannot be rebuilt in this process; the reason is its cause.
+    """
+    if type(frozen) is not Payload:
+        return frozen
+    try:
+        buffers = tuple([_shared(buffer) for buffer in frozen.buffers])
+        return load(frozen.data, buffers, frozen.handles)
+    except Exception as error:
+        message = f"a value cannot be rebuilt here: {described(error)}"
+        raise SerializationError(message) from error
+
+
 def pack(value: object) -> Payload:
     """The payload of a value, with code embedded; raises whatever pickling raises."""
     pickled = dump(value)
@@ -98,6 +114,10 @@ def unpack(payload: Payload, *, last: bool = False, find_code: FindBlob | None =
     except Exception as error:
         message = f"a value cannot be rebuilt here: {described(error)}"
         raise SerializationError(message) from error
+
+
+def _shared(buffer: bytes | bytearray | Lump) -> memoryview:
+    return buffer.shared() if isinstance(buffer, Lump) else memoryview(buffer).toreadonly()
 
 
 def _private(buffer: bytes | bytearray | Lump, last: bool) -> bytes | bytearray | memoryview:
