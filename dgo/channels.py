@@ -1,4 +1,15 @@
-"""Channels: how goroutines talk, wherever they run."""
+"""Channels: how goroutines talk, wherever they run.
+
+**The short way.** In a process of goroutines, at a channel that lives there, the common cases take one round of the
+node's lock: somebody waits at the other end, or the buffer has a value or a slot; or nobody does, and the goroutine
+queues, and is parked when it returns the lock (``Host.stand``). What else there is to do (a select has to be asked,
+slots are lent, no carrier runs the caller) goes the long way, as everything in a driver: then nothing has happened.
+
+On the short way the lock is taken by ``acquire`` and ``release``, which cost half of what ``with`` does. ``acquire``
+stands inside the ``try``, so that an exception of a signal's handler right after it does not leave the lock taken.
+(One that comes out of ``acquire`` would be hidden by that of ``release``; a driver's main thread, which Ctrl-C
+interrupts, goes the long way.)
+"""
 
 from __future__ import annotations
 
@@ -164,14 +175,37 @@ class SendChan(_Handle, Generic[T_contra]):
                     return
             self._ask("send", [frozen], "chan send", timeout)
             return
+        if node.execution is None:
+            self._send(core, frozen, timeout)
+            return
+        lock = node.lock
+        ticket: Ticket | None = None
+        try:  # see "The short way" at the head of this module
+            lock.acquire()
+            if not core.lent:
+                if core.try_send(frozen):
+                    return
+                if core.receivers.first is None:
+                    ticket = node.host.stand(core.senders, frozen, "chan send", self, timeout)
+        finally:
+            lock.release()
+        if ticket is None:
+            self._send(core, frozen, timeout)
+            return
+        node.host.stay(ticket)
+        if ticket.error is not None:
+            raise ticket.error
+
+    def _send(self, core: Channel, frozen: Any, timeout: float | None) -> None:
+        """Sends at a channel that lives here, whoever calls."""
+        node = self._node
+        ticket: Ticket | None = None
         with node.lock:
             if not core.lent:
                 if core.try_send(frozen):
                     return
                 ticket = node.host.ticket(frozen)
                 core.queue_send(ticket)
-            else:
-                ticket = None
         if ticket is None:
             self._after_loans(Channel.send, "chan send", frozen, timeout)
         else:
@@ -286,20 +320,44 @@ class RecvChan(_Handle, Generic[T_co]):
             if not stocked:
                 value, ok = self._ask("recv", [], "chan receive", timeout)
         else:
-            node = self._node
-            with node.lock:
-                found = core.try_recv()
-                if found is None:
-                    ticket = node.host.ticket()
-                    core.recv(ticket)
-            if found is None:
-                value = node.wait(ticket, "chan receive", self, timeout)
-                ok = ticket.ok
-            else:
-                value, ok = found
+            value, ok = self._receive(core, timeout)
         if type(value) in ATOMS:
             return value, ok
         return thaw(value, last=True), ok
+
+    def _receive(self, core: Channel, timeout: float | None) -> tuple[Any, bool]:
+        """Receives at a channel that lives here: ``(frozen value, ok)``."""
+        node = self._node
+        if node.execution is None:
+            return self._receive_anywhere(core, timeout)
+        lock = node.lock
+        ticket: Ticket | None = None
+        try:  # see "The short way" at the head of this module
+            lock.acquire()
+            found = core.try_recv()
+            if found is not None:
+                return found
+            if core.idle():
+                ticket = node.host.stand(core.receivers, None, "chan receive", self, timeout)
+        finally:
+            lock.release()
+        if ticket is None:
+            return self._receive_anywhere(core, timeout)
+        node.host.stay(ticket)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result, ticket.ok
+
+    def _receive_anywhere(self, core: Channel, timeout: float | None) -> tuple[Any, bool]:
+        """As ``_receive``, whoever calls."""
+        node = self._node
+        with node.lock:
+            found = core.try_recv()
+            if found is not None:
+                return found
+            ticket = node.host.ticket()
+            core.recv(ticket)
+        return node.wait(ticket, "chan receive", self, timeout), ticket.ok
 
     def recv(self, *, timeout: float | None = None) -> T_co:
         """The next value, in the order in which they were sent; blocks until there is one.
@@ -313,10 +371,16 @@ class RecvChan(_Handle, Generic[T_co]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        value, ok = self._recv(timeout)
+        core = self._core
+        if core is None:
+            value, ok = self._recv(timeout)
+        else:
+            value, ok = self._receive(core, timeout)  # what _recv does, without its frame
+            if type(value) not in ATOMS:
+                value = thaw(value, last=True)
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
-        return cast("T_co", value)
+        return value  # type: ignore[no-any-return] # a cast would be a call
 
     async def arecv(self, *, timeout: float | None = None) -> T_co:
         """As ``recv``, for coroutines: suspends this coroutine only.
@@ -396,11 +460,17 @@ class RecvChan(_Handle, Generic[T_co]):
 
     def __iter__(self) -> Iterator[T_co]:
         """Go's ``for v := range ch``: until closed and drained."""
+        core = self._core
         while True:
-            value, ok = self._recv(None)
+            if core is None:
+                value, ok = self._recv(None)
+            else:  # what _recv does, without its frame
+                value, ok = self._receive(core, None)
+                if type(value) not in ATOMS:
+                    value = thaw(value, last=True)
             if not ok:
                 return
-            yield cast("T_co", value)
+            yield value
 
 
 class _Values(Generic[T]):

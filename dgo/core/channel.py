@@ -135,6 +135,10 @@ class Channel:
         sender.complete()
         return value, True
 
+    def idle(self) -> bool:
+        """Whether a new receiver can only wait, as the last in line: there is nothing that would have to settle."""
+        return not (self.buffer or self.closed or self.stocked) and self.senders.first is None and self.match is None
+
     def close(self) -> None:
         """Closes: waiting receivers learn it, waiting senders fail. No match is under way and nothing is lent.
 

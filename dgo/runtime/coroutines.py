@@ -52,9 +52,6 @@ class _Turns(Action):
 
     __slots__ = ("_host",)
 
-    # Not None, so that whatever looks for a goroutine's cancellation looks here.
-    cancellation = "a coroutine that is cancelled hears of it from asyncio"  # type: ignore[assignment] # see above
-
     def __init__(self, action: Callable[[], object], host: GreenletHost) -> None:
         super().__init__(action)
         self._host = host

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
+from dgo.core.queue import Queue
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
 from dgo.runtime.carrier import Carrier
@@ -26,7 +27,8 @@ class Action:
 
     __slots__ = ("action", "carrier", "job", "ticket")
 
-    cancellation = None
+    # Not None, so that whatever looks for a goroutine's cancellation looks closer.
+    cancellation = "nobody can cancel it"
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
@@ -39,7 +41,7 @@ class Action:
         return None
 
     def parks(self, ticket: Ticket) -> None:
-        """It is about to wait on ``ticket``; asked only if ``cancellation`` is not None."""
+        """It is about to wait on ``ticket``."""
 
 
 class GreenletHost:
@@ -108,24 +110,54 @@ class GreenletHost:
                 return
             ticket.wake = self._waker
             task.ticket = ticket
-        if timeout is None:
+        self.stay(ticket)
+
+    def stand(self, queue: Queue, value: Any, kind: str, target: object, timeout: float | None) -> Ticket | None:
+        """A new ticket at the end of ``queue``, on which the calling goroutine is parked. Under the lock.
+
+        When the lock is returned another thread may complete it before the goroutine has left: then that is in the run
+        queue already, and goes on when its turn comes, as if it had left.
+        """
+        me = getcurrent()
+        task = me.task if type(me) is Carrier else None
+        node = self.node
+        if task is None or task.cancellation is not None or node.closed is not None:
+            return None
+        ticket = Ticket(self._waker, value, task)
+        ticket.queue = queue
+        queue.append(ticket)
+        ticket.kind = kind
+        ticket.target = target
+        ticket.since = node.moment
+        ticket.timeout = timeout
+        task.ticket = ticket
+        return ticket
+
+    def stay(self, ticket: Ticket) -> None:
+        """Leaves the calling goroutine, which is parked on ``ticket``, until that is DONE."""
+        if ticket.timeout is None:
             self._park()
         else:
-            with node.lock:
-                timer = node.timers.set(
-                    node.clock() + max(timeout, 0.0),
-                    lambda: ticket.cancel(Timeout(f"nothing happened within {timeout:g} s ({ticket.kind})")),
-                )
-            self.timer_set()
-            self._park()
-            with node.lock:
-                node.timers.cancel(timer)
+            self._stay_within(ticket, ticket.timeout)
+        task = ticket.owner
         task.ticket = None
         assert ticket.state == DONE, "a goroutine is woken by its ticket only"
         if task.cancellation is not None and type(task) is Task:
-            with node.lock:
-                assert node.execution is not None
-                node.execution.parked(task, ticket)
+            with self.node.lock:
+                assert self.node.execution is not None
+                self.node.execution.parked(task, ticket)
+
+    def _stay_within(self, ticket: Ticket, seconds: float) -> None:
+        node = self.node
+        with node.lock:
+            timer = node.timers.set(
+                node.clock() + max(seconds, 0.0),
+                lambda: ticket.cancel(Timeout(f"nothing happened within {seconds:g} s ({ticket.kind})")),
+            )
+        self.timer_set()
+        self._park()
+        with node.lock:
+            node.timers.cancel(timer)
 
     def _parks(self, task: Any, ticket: Ticket) -> None:
         if type(task) is Task:

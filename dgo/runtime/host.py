@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from dgo.core.queue import Queue
 from dgo.core.ticket import Ticket
 
 __all__ = ["Host"]
@@ -22,6 +23,14 @@ class Host(Protocol):
     def park(self, ticket: Ticket, timeout: float | None) -> None:
         """Waits until the ticket is DONE; after ``timeout`` seconds cancels it with ``Timeout`` (and waits for
         the verdict). The ticket is in the wait table meanwhile. Called without the lock."""
+
+    def stand(self, queue: Queue, value: Any, kind: str, target: object, timeout: float | None) -> Ticket | None:
+        """A new ticket at the end of ``queue``, on which the calling goroutine is parked: once it has returned the
+        lock it has to ``stay``. None, and nothing has happened, where ``ticket`` and ``park`` have to be used. Under
+        the lock."""
+
+    def stay(self, ticket: Ticket) -> None:
+        """Leaves the calling goroutine, which is parked on ``ticket``, until that is DONE. Without the lock."""
 
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""

@@ -77,6 +77,7 @@ class Node:
         job: the driver whose program this process's own spawns belong to.
         clock: seconds of a clock that only goes forward: for deadlines.
         wall: seconds since the epoch: for what people and timers' receivers see.
+        moment: what the clock has shown when the host last looked: on a worker no longer ago than a tick or two.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Node:
         self._handlers: dict[int, Handler] = {}
         self._questions: dict[int, tuple[int, Callable[[Any], object]]] = {}
         self._question = 0
-        self._kept_house_at = clock()
+        self.moment = self._kept_house_at = clock()
         self._causes: dict[int, str] = {}
         self._deaths: list[Callable[[int, str], None]] = []
         self.links = Links(node_id, transport, self._deliver, clock, self._want_path)

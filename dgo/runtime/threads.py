@@ -28,6 +28,7 @@ from dgo.runtime.remote import PendingOperation
 from dgo.runtime.waiting import InputWait
 
 if TYPE_CHECKING:
+    from dgo.core.queue import Queue
     from dgo.runtime.node import Node
     from dgo.transport.interface import PolledTransport
 
@@ -132,6 +133,13 @@ class ThreadHost:
             raise
         finally:
             node.waits.leave(ticket)
+
+    def stand(self, queue: Queue, value: Any, kind: str, target: object, timeout: float | None) -> None:
+        """Threads park on tickets."""
+
+    def stay(self, ticket: Ticket) -> None:
+        """See ``stand``."""
+        raise AssertionError("nobody is parked by standing")
 
     def flush(self) -> None:
         """Sends what is queued; has the input thread look if input came meanwhile."""

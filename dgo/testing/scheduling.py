@@ -24,7 +24,7 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from dgo.channels import Chan
-from dgo.core.ticket import DONE, Ticket
+from dgo.core.ticket import Ticket
 from dgo.errors import MisuseError
 from dgo.goroutines import Goroutine
 from dgo.runtime import current
@@ -123,6 +123,7 @@ class SimulatedHost(GreenletHost):
         """Lets goroutines run; True if the turn was over before all had run."""
         self._ready.left = self._schedule.turns
         self.carriers.tick = False
+        self.node.moment = self.node.clock()
         self.carriers.pump()
         return self._ready.left <= 0
 
@@ -157,7 +158,7 @@ class SimulatedHost(GreenletHost):
         if type(me) is not Carrier or self._closing or frame.f_globals.get("__name__") not in PUBLIC:
             return
         task = me.task
-        if task is None:
+        if task is None or task.ticket is not None:  # it is parked, but for the switch
             return
         trace = self._schedule.trace
         if entering:
@@ -214,18 +215,17 @@ class SimulatedHost(GreenletHost):
 
     # ---- what is noted ---------------------------------------------------------------------------
 
-    def park(self, ticket: Ticket, timeout: float | None) -> None:
-        """Waits until the ticket is DONE."""
+    def stay(self, ticket: Ticket) -> None:
+        """Leaves the calling goroutine until the ticket is DONE."""
         if self._closing:
             raise GreenletExit
         trace = self._schedule.trace
-        kind = ticket.kind
-        if trace is None or ticket.state == DONE or kind in UNSEEN:
-            super().park(ticket, timeout)
+        if trace is None or ticket.kind in UNSEEN:
+            super().stay(ticket)
             return
-        task = getattr(getcurrent(), "task", None)
-        trace.add(self.node, task, f"waits: {kind}")
-        super().park(ticket, timeout)
+        task = ticket.owner
+        trace.add(self.node, task, f"waits: {ticket.kind}")
+        super().stay(ticket)
         trace.add(self.node, task, "goes on" if ticket.error is None else f"goes on: {type(ticket.error).__name__}")
 
     def _run(self, item: Any) -> None:
@@ -247,11 +247,18 @@ class ExploringLock:
         self._depth = 0
         self._host = host
 
-    def __enter__(self) -> bool:
+    def acquire(self) -> bool:
         if not self._depth:
             self._host.point(sys._getframe(1), True)
         self._depth += 1
         return True
+
+    def release(self) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._host.point(sys._getframe(1), False)
+
+    __enter__ = acquire
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -172,6 +172,7 @@ class HubHost(GreenletHost):
         carriers.tick = False
         self.turns += 1
         node = self.node
+        node.moment = node.clock()
         execution = node.execution
         assert execution is not None
         try:
@@ -238,6 +239,7 @@ class HubHost(GreenletHost):
 
     def _polled(self) -> None:
         self.polling = False
+        self.node.moment = self.node.clock()  # before timers of gevent's wake goroutines
         if self.transport.stale:
             self._input()
 

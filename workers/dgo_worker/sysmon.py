@@ -139,6 +139,7 @@ class Sysmon:
         with node.lock:
             if not self._is_late(turns):
                 return 0.0
+            node.moment = node.clock()
             host.handle_input()
             if keep_house:
                 node.housekeeping()
