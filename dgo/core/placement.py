@@ -225,7 +225,7 @@ class Placement:
         passed_over: list[Waiting] = []
         while self.waiting and self._has_room():
             goroutine = self.waiting.popleft()
-            if goroutine.calls is not None:
+            if goroutine.count > 1:
                 self._deal(goroutine, batches)
                 continue
             load = self._choose(goroutine)

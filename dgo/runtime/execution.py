@@ -49,7 +49,7 @@ log = logging.getLogger("dgo.execution")
 
 REPORT_AT = 256  # ends in one message
 LARGE_CHANGE = 8  # goroutines that came, started or ended; the coordinator learns it at once
-SMALL_CHANGE_SECONDS = 0.001  # until it learns of a smaller one
+SMALL_CHANGE_SECONDS = 0.003  # until it learns of a smaller one
 HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
 
