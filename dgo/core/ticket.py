@@ -59,8 +59,6 @@ class Ticket:
         "value", "wake",
     )  # fmt: skip
 
-    result: Any
-    ok: bool
     kind: str
     target: Any
     since: float
@@ -75,6 +73,8 @@ class Ticket:
         self.wake = wake
         self.value = value
         self.owner = owner
+        self.result: Any = None
+        self.ok = True
         self.error: BaseException | None = None
         self.queue: Queue | None = None
         self.doomed: BaseException | None = None
