@@ -181,6 +181,7 @@ class Suspended:
         if self._callback is not None:
             self._end()
         assert ticket.state == DONE, "a coroutine is woken by its ticket only"
+        ticket.owner = None  # else the two would be a cycle, for the collector to find
         error = ticket.error
         if self._cancelled:
             if error is not None and error is self._stop:

@@ -169,6 +169,7 @@ class Coroutines:
         execution = self.host.node.execution
         assert execution is not None
         execution.conclude(task, None if asyncio_task.cancelled() else asyncio_task.result)
+        task.carrier = None  # the coroutine, its task and its context would be a cycle, for the collector to find
 
     def _make_child(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         """asyncio's tasks that a goroutine makes end with it, as those of ``asyncio.run()`` do."""

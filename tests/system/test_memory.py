@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -137,3 +138,40 @@ def test_300_000_goroutines_in_chunks_leave_every_process_flat(start) -> None:
     after = sizes()
     assert {name for name in after if after[name] - before[name] > FEW_MEGABYTES} == set(), (before, after)
     assert measures.empty_soon(1) == {}
+
+
+async def await_at(gate: Any, started: Any) -> None:
+    started.done()
+    async for _ in gate:
+        pass
+
+
+def wait_at(gate: Any, started: Any) -> None:
+    started.done()
+    for _ in gate:
+        pass
+
+
+def garbage_of(function: Any, count: int) -> int:
+    """How many objects only the garbage collector finds once so many goroutines have waited and ended."""
+    gc.collect()
+    gc.disable()
+    try:
+        for number in (10, count):  # what comes with the first is not counted
+            gate, started, everyone = dgo.Chan(), dgo.WaitGroup(), dgo.WaitGroup()
+            started.add(number)
+            for _ in range(number):
+                everyone.go(function, gate, started)
+            started.wait()
+            gate.close()
+            everyone.wait()
+            garbage = gc.collect()
+        return garbage
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("function", [wait_at, await_at])
+def test_goroutines_that_have_ended_leave_nothing_for_the_garbage_collector(start, function) -> None:
+    start(1)
+    assert dgo.go(garbage_of, function, 1000).result(timeout=LIMIT) < 100
