@@ -16,6 +16,7 @@ __all__ = ["SELF_ENDING", "Sleepers"]
 
 ASLEEP_SECONDS = 0.5  # how long the driver's program waits before it has the cluster asked
 ASK_SECONDS = 1.0  # how often, at most
+DETAILS = 1000  # waits of one process that are described
 
 # Waits that end by themselves: whoever is in one of them is not asleep.
 SELF_ENDING = frozenset(
@@ -58,8 +59,17 @@ class Sleepers:
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node
         links = [entry for entry in node.links.counters() if entry[0] != peer]
-        waits = [] if self.busy() else [self._describe(ticket) for ticket in node.waits]
-        node.links.post(peer, [Msg.PROBED, wave, self.busy(), self.activity, links, waits])
+        busy = self.busy()
+        waits = [] if busy else self._described()
+        node.links.post(peer, [Msg.PROBED, wave, busy, self.activity, links, waits])
+
+    def _described(self) -> list[str]:
+        """Who waits for what; of very many only some, but coroutines and threads before the others."""
+        tickets = self._node.waits.tickets()
+        lines = [self._describe(ticket) for ticket in tickets[:DETAILS]]
+        if len(tickets) > DETAILS:
+            lines.append(f"{len(tickets) - DETAILS} more on {self._node.name}")
+        return lines
 
     def _describe(self, ticket: Ticket) -> str:
         task = getattr(ticket.owner, "task", ticket.owner)  # a coroutine's is that of its goroutine

@@ -80,3 +80,16 @@ def test_a_callback_that_will_send_is_no_deadlock(cluster):
 def test_a_wait_with_a_timeout_is_no_deadlock(cluster):
     with pytest.raises(dgo.Timeout):
         dgo.Chan().recv(timeout=2.5)
+
+
+def test_of_very_many_that_sleep_for_ever_the_message_describes_some(cluster):
+    def wait_for(ch):
+        ch.recv_ok()
+
+    gate = dgo.Chan()
+    goroutines = [dgo.go(wait_for, gate) for _ in range(2500)]
+    with pytest.raises(dgo.Deadlock, match=r"(?s)main program.* more on worker") as caught:
+        goroutines[0].result()
+    assert 1000 < len(str(caught.value).splitlines()) < 2500
+    gate.close()
+    dgo.gather(*goroutines)
