@@ -170,13 +170,13 @@ class Sysmon:
         if frame is None or task is None:
             return False
         log.warning(
-            "goroutine %s (%s) has kept this worker's other goroutines waiting for %.1f s, at %s:%d in %s. Code that "
+            "goroutine %s (%s) has kept this worker's other goroutines waiting for %.1f s, at %s:%s in %s. Code that "
             "does not come back to Python, or must not be interrupted, stops all goroutines of its process",
             task.id_text,
             task.name,
             seconds,
             frame.f_code.co_filename,
-            frame.f_lineno,
+            frame.f_lineno,  # None between two lines
             frame.f_code.co_qualname,
         )
         return True
