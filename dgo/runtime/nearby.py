@@ -248,7 +248,7 @@ class _Absent(Lump):
         self.nbytes = entry[6]
         self.readonly = entry[7]
         self.sender = sender
-        self.content: bytes | None = None
+        self.content: bytes | memoryview | None = None
         self.arrived: Any = None
 
     def settle(self) -> None:
@@ -258,13 +258,16 @@ class _Absent(Lump):
             arrival.missing -= 1
             arrival.settle()
 
-    def _there(self) -> bytes:
+    def _there(self) -> bytes | memoryview:
         if self.content is None:
             raise OSError(f"{self.sender} died before it had sent {self.nbytes:,} bytes of it")
         return self.content
 
     def private(self, *, last: bool = False) -> memoryview:
-        return memoryview(self._there()) if self.readonly else memoryview(bytearray(self._there()))
+        content = memoryview(self._there())
+        if self.readonly:
+            return content.toreadonly()
+        return content if last and not content.readonly else memoryview(bytearray(content))
 
     def shared(self) -> memoryview:
         return memoryview(self._there()).toreadonly()

@@ -66,6 +66,13 @@ def _seen(lump: Lump) -> memoryview:
         raise SerializationError(f"a value cannot be sent on: {error}") from error
 
 
+def _received(frame: bytes | memoryview, writable: bool) -> bytes | bytearray | memoryview:
+    """A buffer of a value, in memory of its own."""
+    if type(frame) is memoryview:
+        return frame if writable and not frame.readonly else frame.toreadonly() if not writable else bytearray(frame)
+    return bytearray(frame) if writable else frame
+
+
 class Values:
     """The handles that leave and enter one process. All methods are called under the node's lock."""
 
@@ -131,7 +138,7 @@ class Values:
                 entries.append(not buffer.readonly)
             else:
                 frames.append(buffer)
-                entries.append(type(buffer) is bytearray)
+                entries.append(type(buffer) is not bytes and not memoryview(buffer).readonly)
         if len(data) >= FRAME_LIMIT:
             frames.append(data)
         for frame in frames:
@@ -204,9 +211,9 @@ class Values:
                 if type(entry) is list:
                     buffers.append(self.nearby.read(entry, peer, arrival))
                 else:
-                    buffers.append(bytearray(frames[first]) if entry else frames[first])
+                    buffers.append(_received(frames[first], entry))
                     first += 1
-            data = frames[first] if inline is None else inline
+            data = bytes(frames[first]) if inline is None else inline
             handles = tuple(self._resolve(peer, arrival, *description) for description in described)
         except (ValueError, TypeError, IndexError, KeyError) as error:
             raise ProtocolError(f"not a value: {error}") from error

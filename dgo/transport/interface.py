@@ -37,7 +37,8 @@ class Transport(Protocol):
         """Sends without waiting; False if the route is known to be dead."""
 
     def receive(self) -> list[tuple[Route, list[bytes]]]:
-        """Everything that has come, without waiting."""
+        """Everything that has come, without waiting. Large frames after the first may be views of memory that is the
+        receiver's own."""
 
     def broken(self) -> list[Route]:
         """The routes found dead since the last call."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import zmq
 
@@ -31,6 +32,7 @@ __all__ = ["ZmqTransport"]
 HEARTBEAT_MS = 2000
 HEARTBEAT_TIMEOUT_MS = 6000
 LINGER_MS = 1000
+VIEW_BYTES = 1 << 16  # of a frame: from here on a view costs less than a copy
 
 # Plain integers: combining zmq's flag enumerations costs more than the call they are for.
 DONTWAIT = int(zmq.DONTWAIT)
@@ -213,8 +215,13 @@ def _readable(socket: zmq.Socket[bytes]) -> bool:
 
 
 def _frames(socket: zmq.Socket[bytes]) -> list[bytes]:
-    """The rest of the message that begins now."""
-    frames = [socket.recv(DONTWAIT)]
+    """The rest of the message that begins now.
+
+    Frames after the first are buffers of values. A large one is not copied: it comes as a memoryview of the memory into
+    which it was received, which lives as long as the view and is nobody else's.
+    """
+    frames: list[Any] = [socket.recv(DONTWAIT)]
     while socket.get(RCVMORE):
-        frames.append(socket.recv(DONTWAIT))
+        frame = socket.recv(DONTWAIT, copy=False)
+        frames.append(frame.bytes if len(frame) < VIEW_BYTES else frame.buffer)
     return frames

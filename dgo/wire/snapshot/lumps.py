@@ -15,8 +15,9 @@ from collections.abc import Callable
 
 __all__ = ["LUMP_BYTES", "Lump", "keep", "set_keeper"]
 
-LUMP_BYTES = 1 << 20
-"""Buffers of at least this size are kept as lumps: for smaller ones opening and mapping costs more than a copy."""
+LUMP_BYTES = 1 << 19
+"""Buffers of at least this size are kept as lumps. For smaller ones opening and mapping costs about what the copies
+cost that it saves; in one process it costs more."""
 
 Keeper = Callable[[memoryview], "Lump | None"]
 

@@ -30,13 +30,13 @@ class Payload:
 
     Attributes:
         data: the pickle (protocol 5).
-        buffers: the out-of-band buffers, in order: a ``bytearray`` where the original was writable; a large one may
-            be a ``Lump``.
+        buffers: the out-of-band buffers, in order: a ``bytearray`` where the original was writable, else ``bytes``; a
+            large one may be a ``Lump``, or a view of memory that is the payload's own.
         handles: the handles met in the value; the pickle holds their indexes.
     """
 
     data: bytes
-    buffers: tuple[bytes | bytearray | Lump, ...] = ()
+    buffers: tuple[bytes | bytearray | memoryview | Lump, ...] = ()
     handles: tuple[Handle, ...] = ()
 
     @property
@@ -116,12 +116,12 @@ def unpack(payload: Payload, *, last: bool = False, find_code: FindBlob | None =
         raise SerializationError(message) from error
 
 
-def _shared(buffer: bytes | bytearray | Lump) -> memoryview:
+def _shared(buffer: bytes | bytearray | memoryview | Lump) -> memoryview:
     return buffer.shared() if isinstance(buffer, Lump) else memoryview(buffer).toreadonly()
 
 
-def _private(buffer: bytes | bytearray | Lump, last: bool) -> bytes | bytearray | memoryview:
+def _private(buffer: bytes | bytearray | memoryview | Lump, last: bool) -> bytes | bytearray | memoryview:
     if isinstance(buffer, Lump):
         return buffer.private(last=last)
     # bytes cannot change, so every thawed value may share them.
-    return buffer if last or type(buffer) is bytes else bytearray(buffer)
+    return buffer if last or memoryview(buffer).readonly else bytearray(buffer)
