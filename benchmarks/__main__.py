@@ -10,6 +10,7 @@ Run it from the project's folder::
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import subprocess
@@ -46,7 +47,7 @@ def take(chapter: Chapter, finding: dict[str, object]) -> None:
 def run(name: str, arguments: list[str]) -> Chapter:
     """Runs a script to its end, or to the end of its time; what it had found by then counts."""
     file, mode = _suite.SCRIPTS[name]
-    chapter = Chapter(name, _suite.title_of(file))
+    chapter = Chapter(name, file, _suite.title_of(file), date=datetime.date.today().isoformat())
     command = [sys.executable, str(HERE / file), "--json", *mode, *arguments]
     started = time.perf_counter()
     with (
@@ -91,9 +92,12 @@ def passed_on(args: argparse.Namespace) -> list[str]:
     return arguments + (["--peers", args.peers] if args.peers else [])
 
 
-def write_page(target: Path, facts: dict[str, str], chapters: list[Chapter]) -> None:
-    """Writes the page and its plots."""
+def write_page(target: Path, facts: dict[str, str], measured: list[Chapter]) -> None:
+    """Writes the page, its plots, and all samples. What was not measured now comes from the samples of before."""
     folder = target.with_suffix("")
+    samples = folder / "samples.json"
+    by_name = {**_report.saved(samples), **{chapter.name: chapter for chapter in measured}}
+    chapters = [by_name[name] for name in _suite.SCRIPTS if name in by_name]
     if _plots.available():
         for old in folder.glob("*.svg"):
             old.unlink()
@@ -101,7 +105,9 @@ def write_page(target: Path, facts: dict[str, str], chapters: list[Chapter]) -> 
             chapter.plots = _plots.draw(chapter.name, chapter.figures, folder)
     else:
         print("no plots: matplotlib is not installed (it is in the extra `bench`)", file=sys.stderr)
-    _report.write(target, _report.page(facts, chapters, folder.name))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_report.page(facts, chapters, folder.name))
+    _report.save(chapters, samples)
 
 
 def main() -> int:

@@ -38,7 +38,7 @@ USUAL_REPEATS = 5
 HEAVY_REPEATS = 3  # of a peer that starts a system of its own
 QUICK = 0.1
 TINY = 0.002
-SCRIPT_SECONDS = 300  # after which a script ends itself, with a traceback
+SCRIPT_SECONDS = 400  # after which a script ends itself, with a traceback
 
 COLUMNS = ("what", "who", "median", "range", "unit", "dgo is")
 

@@ -54,12 +54,12 @@ def available() -> bool:
 def look(figure: Figure) -> dict[str, str]:
     """Colour and hatching of a contender."""
     if figure.who == DGO:
-        return {"color": BLUE, "hatch": ""}
+        return {"color": BLUE}
     if figure.is_floor:
         return {"color": GREY, "hatch": "///"}
     if figure.who.startswith(DGO):
-        return {"color": SKY, "hatch": ""}
-    return {"color": ORANGE, "hatch": ".."} if figure.is_peer else {"color": GREEN, "hatch": "xx"}
+        return {"color": SKY, "hatch": "\\\\\\"}
+    return {"color": ORANGE} if figure.is_peer else {"color": GREEN, "hatch": "xx"}
 
 
 def bars(what: str, figures: list[Figure], target: Path) -> None:
@@ -88,6 +88,8 @@ def bars(what: str, figures: list[Figure], target: Path) -> None:
     lowest = min([figure.median for figure in figures] + ([bound] if bound else []))
     highest = max([figure.median for figure in figures] + ([bound] if bound else []))
     axes.set_xlim(lowest / 3, highest * 3)
+    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    axes.xaxis.set_minor_formatter(lambda value, _: "")
     if budget and bound:
         axes.axvline(bound, color=VERMILION, linestyle="--", linewidth=1.2)
         axes.set_title(f"{what}\nbudget (dashed): {budget.text()}", fontsize=9, loc="left")
@@ -159,7 +161,7 @@ def draw(name: str, figures: Iterable[Figure], folder: Path) -> list[tuple[str, 
     drawn: list[tuple[str, str]] = []
     growing: dict[tuple[str, str, str], dict[str, list[tuple[float, Figure]]]] = {}
     for what, among in grouped(figures).items():
-        if name == "scale" and (match := GROWTH.match(what)):
+        if name.startswith("scale") and (match := GROWTH.match(what)):
             key = (match["what"], match["of"], among[0].unit)
             for figure in among:
                 size = float(match["x"].replace(",", ""))

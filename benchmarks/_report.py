@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import _budgets
-from _bench import Figure, table
+from _bench import Figure, figure_from, table
 
 READING = """\
 Every comparison was measured in one run, dgo and the others in turn. The column `dgo is` divides the medians:
@@ -21,26 +22,30 @@ class Chapter:
     """What one script found.
 
     Attributes:
-        name: of the script.
-        title: the first line of its docstring.
+        name: in the suite.
+        file: the script.
+        title: the first paragraph of its docstring.
         figures: measured.
         notes: about peers that were left out.
         failures: of dgo, or of the whole script.
         seconds: that it took.
+        date: on which it was measured.
         plots: file names, with what they show.
     """
 
     name: str
+    file: str
     title: str
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    date: str = ""
     plots: list[tuple[str, str]] = field(default_factory=list)
 
     def page(self, folder: str) -> str:
         """Its part of the page; its plots are in a folder."""
-        parts = [f"### {self.name}", self.title]
+        parts = [f"### {self.name}", f"{self.title} (`benchmarks/{self.file}`, {self.date})"]
         parts += [f"![{shows}]({folder}/{file})" for file, shows in self.plots]
         parts += [table(self.figures)] if self.figures else []
         parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
@@ -79,7 +84,19 @@ def page(facts: dict[str, str], chapters: Iterable[Chapter], folder: str) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def write(target: Path, text: str) -> None:
-    """Writes the page."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
+def save(chapters: Iterable[Chapter], file: Path) -> None:
+    """Keeps all samples, for a later page that measures only a part anew."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([asdict(chapter) for chapter in chapters], indent=1) + "\n")
+
+
+def saved(file: Path) -> dict[str, Chapter]:
+    """The chapters that were kept, by name; none if there is no such file."""
+    if not file.is_file():
+        return {}
+    found = {}
+    for fields in json.loads(file.read_text()):
+        figures = [figure_from(figure) for figure in fields.pop("figures")]
+        plots = [(name, shows) for name, shows in fields.pop("plots")]
+        found[fields["name"]] = Chapter(**fields, figures=figures, plots=plots)
+    return found

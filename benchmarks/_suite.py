@@ -25,6 +25,7 @@ SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "metg": ("metg.py", ()),
     "executor": ("executor.py", ()),
     "scale": ("scale.py", ()),
+    "scale_members": ("scale.py", ("--members",)),
     "parked_million": ("parked.py", ("--million",)),
     "growth": ("parked.py", ("--growth",)),
 }

@@ -1,7 +1,8 @@
 """A 100 MB array from process to process: as an argument, over a channel between two workers, and as a result.
 
 In GB/s, beside memcpy in the same run. What arrives is looked at, not read through: reading it takes the same time
-everywhere. The array is a new value each time; nobody may answer from what it has seen before."""
+everywhere. The array is a new value each time; nobody may answer from what it has seen before. Last, a goroutine
+that uses an array which was put before (``dgo.put``), and is where it runs."""
 
 from __future__ import annotations
 
@@ -51,6 +52,11 @@ def hand_over(megabytes: int) -> float:
     return rate
 
 
+def look_up(ref: dgo.Ref[_arrays.Array]) -> int:
+    """A goroutine that gets the array from a reference."""
+    return _arrays.accept(ref.get())
+
+
 def with_dgo(megabytes: int) -> dict[str, float]:
     """One sample of each direction."""
     array = _arrays.held(megabytes)
@@ -59,7 +65,10 @@ def with_dgo(megabytes: int) -> dict[str, float]:
         argument=lambda: _arrays.timed(lambda: dgo.go(_arrays.accept, array).result()),
         back=lambda: _arrays.arrived(dgo.go(_arrays.give, megabytes).result()),
     )
-    return {**found, "between": dgo.go(hand_over, megabytes).result()}
+    found["between"] = dgo.go(hand_over, megabytes).result()
+    ref = dgo.put(array)
+    found["again"] = _arrays.again(lambda: dgo.go(look_up, ref).result())
+    return found
 
 
 def measure(run: _bench.Run) -> None:
@@ -71,10 +80,12 @@ def measure(run: _bench.Run) -> None:
                 "argument": (f"array of {megabytes} MB, driver to worker as an argument", "GB/s", True),
                 "between": (f"array of {megabytes} MB, worker to worker over a channel", "GB/s", True),
                 "back": (f"array of {megabytes} MB, worker to driver as a result", "GB/s", True),
+                "again": (f"one goroutine and its result, with an array of {megabytes} MB put before", "µs", False),
             },
             dgo=functools.partial(with_dgo, megabytes),
             peers=PEERS,
             amounts=(megabytes,),
+            repeats=_bench.HEAVY_REPEATS,
         )
 
 

@@ -94,8 +94,12 @@ def with_raw_greenlets(count: int) -> dict[str, float]:
     import greenlet
 
     main = greenlet.getcurrent()
+
+    def wait() -> None:
+        main.switch()
+
     stages = Stages()
-    parked = [greenlet.greenlet(main.switch) for _ in range(count)]
+    parked = [greenlet.greenlet(wait) for _ in range(count)]
     for one in parked:
         one.switch()
     stages.parked()

@@ -1,7 +1,7 @@
 """What grows: workers, goroutines in flight, channels, and members of a cluster.
 
 On a machine with two processors more than two workers share them: the subject is that nothing falls. The cost of
-the coordinator is taken in the simulation, where a thousand members fit into one thread."""
+the coordinator is taken in the simulation, where a thousand members fit into one thread: with ``--members``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GOROUTINES = 50_000
 VALUES = 100_000
 CAPACITY = 1000
 LEAST = 2000  # goroutines of a sample, in bursts if need be
-OF_EACH_MEMBER = 10  # goroutines
+IN_A_CLUSTER = 1000  # goroutines, in a simulated one
 REPEATS = 3
 TINY_SIZES = 2  # of each, when nothing is measured
 
@@ -121,8 +121,26 @@ def over_channels(channels: int, values: int) -> float:
     return channels * each / taken
 
 
-def measure(run: _bench.Run) -> None:
+def members_of_a_cluster(run: _bench.Run) -> None:
+    """What a coordinator costs."""
+    for count in sizes(run, MEMBERS):
+        run.compare_several(
+            {
+                "goroutine": (f"coordinator, for each goroutine, {count:,} members", "µs", False),
+                "batches": (f"coordinator, batches for each goroutine, {count:,} members", "count", None),
+                "join": (f"coordinator, to let a member join, {count:,} members", "µs", False),
+                "tick": (f"coordinator, for each member in a round of housekeeping, {count:,} members", "µs", False),
+            },
+            dgo=functools.partial(_simulated.sample, count, max(1, IN_A_CLUSTER // count)),
+            repeats=1 if count == MEMBERS[-1] else REPEATS,
+        )
+
+
+def measure(run: _bench.Run, members: bool) -> None:
     """Measures each kind of growth."""
+    if members:
+        members_of_a_cluster(run)
+        return
     for workers in sizes(run, WORKERS):
         with_workers(run, workers)
     if not run.options.with_dgo:
@@ -141,18 +159,7 @@ def measure(run: _bench.Run) -> None:
                 dgo=lambda count=count: {"value": dgo.go(over_channels, count, values).result()},  # type: ignore[misc]
                 repeats=REPEATS,
             )
-    for count in sizes(run, MEMBERS):
-        run.compare_several(
-            {
-                "goroutine": (f"coordinator, for each goroutine, {count:,} members", "µs", False),
-                "batches": (f"coordinator, batches for each goroutine, {count:,} members", "count", None),
-                "join": (f"coordinator, to let a member join, {count:,} members", "µs", False),
-                "tick": (f"coordinator, for each member in a round of housekeeping, {count:,} members", "µs", False),
-            },
-            dgo=functools.partial(_simulated.sample, count, OF_EACH_MEMBER),
-            repeats=1 if count == MEMBERS[-1] else REPEATS,
-        )
 
 
 if __name__ == "__main__":
-    _bench.main(__doc__, __file__, measure, PEERS)
+    _bench.main(__doc__, __file__, measure, PEERS, {"members": "only what a simulated coordinator costs"})

@@ -16,6 +16,9 @@ import _processes  # isort: skip
 import _report  # isort: skip
 from _bench import Figure, Options, Peer, Run  # isort: skip
 from _budgets import Budget, Verdict  # isort: skip
+from _report import Chapter  # isort: skip
+
+MISSING = "ray is left out: ray is not installed"
 
 BUDGETS = (
     Budget("ping-pong", "trips", 2000, "ns"),
@@ -65,7 +68,7 @@ PAGE = """\
 
 ### hops
 
-A round trip.
+A round trip. (`benchmarks/hops.py`, 2026-01-02)
 
 ![hops](benchmarks/hops-1.svg)
 
@@ -78,7 +81,7 @@ A round trip.
 
 ### broken
 
-Another.
+Another. (`benchmarks/broken.py`, 2026-01-01)
 
 **Failed**: RuntimeError: no
 """
@@ -115,14 +118,21 @@ def test_known_figures_give_the_expected_page(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(_budgets.summary, "__defaults__", (BUDGETS,))
     hops = [figure for figure in FIGURES if figure.what == "hops"]
     chapters = [
-        _report.Chapter(
-            "hops", "A round trip.", hops, ["ray is left out: ray is not installed"], plots=[("hops-1.svg", "hops")]
-        ),
-        _report.Chapter("broken", "Another.", failures=["Traceback ...\nRuntimeError: no\n"]),
+        Chapter("hops", "hops.py", "A round trip.", hops, [MISSING], date="2026-01-02", plots=[("hops-1.svg", "hops")]),
+        Chapter("broken", "broken.py", "Another.", failures=["Traceback ...\nRuntimeError: no\n"], date="2026-01-01"),
     ]
     facts = {"date": "2026-01-02", **_report.how_measured(5, 1.0, 0.5, 1.2, 1200)}
     expected = PAGE.format(reading=_report.READING, summary=_budgets.summary(hops, BUDGETS))
     assert _report.page(facts, chapters, "benchmarks") == expected
+
+
+def test_a_page_of_a_part_keeps_what_was_measured_before(tmp_path: Path) -> None:
+    kept = [
+        Chapter("hops", "hops.py", "A round trip.", FIGURES, [MISSING], ["no"], 3.0, "2026-01-02", [("a.svg", "hops")])
+    ]
+    _report.save(kept, tmp_path / "new" / "samples.json")
+    assert _report.saved(tmp_path / "new" / "samples.json") == {"hops": kept[0]}
+    assert _report.saved(tmp_path / "none.json") == {}
 
 
 def test_plots_are_drawn_for_comparisons_and_for_growth(tmp_path: Path) -> None:

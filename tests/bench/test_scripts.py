@@ -11,7 +11,7 @@ from .suite import FOLDER, findings, run
 from _suite import SCRIPTS  # isort: skip  (found by the path that suite sets)
 
 #: Start many clusters; the other scripts use the same helpers.
-LONG = ("scale", "metg", "start", "idle", "growth", "parked_million")
+LONG = ("scale", "scale_members", "metg", "start", "idle", "growth", "parked_million")
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, set[str]]:
