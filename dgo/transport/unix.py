@@ -300,8 +300,8 @@ class UnixTransport:
         assert stream is not None
         while True:
             size = READ_SIZE
-            if connection.unparsed:
-                size = min(max(size, connection.need - connection.have), LONGEST_READ)
+            if connection.unparsed and connection.need - connection.have > size:  # no more than belongs to it
+                size = min(connection.need - connection.have, LONGEST_READ)
             try:
                 data = stream.recv(size, MSG_DONTWAIT)
             except BlockingIOError:
@@ -315,12 +315,9 @@ class UnixTransport:
             if connection.unparsed:
                 connection.unparsed.append(data)
                 connection.have += got
+                data = b""
                 if connection.have >= connection.need:
-                    data = b"".join(connection.unparsed)
-                    connection.unparsed = []
-                    connection.have = 0
-                else:
-                    data = b""
+                    data = _complete(connection, received)
             if data and not _parse(connection, data, received):
                 received.append((connection.route, []))  # which the layer above counts and logs
                 self._ended(connection)
@@ -418,6 +415,28 @@ def _drop(backlog: deque[Frame], sent: int) -> None:
             backlog.appendleft(memoryview(piece)[sent:])
             return
         sent -= len(piece)
+
+
+def _complete(connection: _Connection, received: list[tuple[Route, list[bytes]]]) -> bytes:
+    """All bytes of a frame set have come: adds it to ``received``, or returns what is to be parsed.
+
+    A large set ends with a large frame, and nothing else was read with it: its pieces are copied once, into that frame.
+    """
+    pieces, have = connection.unparsed, connection.have
+    connection.unparsed, connection.have = [], 0
+    first = pieces[0]
+    if have >= 2 * READ_SIZE:
+        count, _ = PREFIX.unpack_from(first)
+        start = PREFIX.size + 4 * (count - 1)
+        if 0 < count <= MAX_FRAMES and start <= len(first):
+            *lengths, last = struct.unpack_from(f"!{count}I", first, 4)
+            end = start + sum(lengths)
+            if end <= len(first) and end + last == have:
+                frames = _cut(first, start, lengths)
+                frames.append(b"".join([memoryview(first)[end:], *pieces[1:]]))
+                received.append((connection.route, frames))
+                return b""
+    return b"".join(pieces)
 
 
 def _parse(connection: _Connection, data: bytes, received: list[tuple[Route, list[bytes]]]) -> bool:
