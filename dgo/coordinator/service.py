@@ -28,7 +28,6 @@ log = logging.getLogger("dgo.coordinator")
 
 LEASE = 10.0  # seconds for a member whose connection broke to come back
 PROBE_SECONDS = 5.0  # after which an unanswered question about sleep is given up
-STEAL_SECONDS = 0.005  # how often an idle worker may ask for work
 
 Origin = tuple[int, int]  # (spawner, job)
 
@@ -60,7 +59,6 @@ class Coordinator:
         self._transport = transport
         self._workers_named = 0
         self._warned: set[int] = set()
-        self._last_steal = 0.0
         self._quiescence = Quiescence()
         self._activity = 0
         self._activity_before = 0
@@ -91,7 +89,7 @@ class Coordinator:
         self.links.flush()
 
     def tick(self) -> None:
-        """Called a few times a second: broken connections, leases, acknowledgements, idle workers."""
+        """Called a few times a second: broken connections, leases, acknowledgements."""
         now = self._clock()
         for route in self._transport.broken():
             for member in self.members.all():
@@ -99,7 +97,6 @@ class Coordinator:
                     self.members.suspect(member.node, now)
         for node in self.members.overdue(now):
             self.lose(node, f"no connection for {self.members.lease:g} s")
-        self._steal()
         self.links.housekeeping()
         self.step()
 
@@ -341,13 +338,12 @@ class Coordinator:
         freed: dict[str, float],
     ) -> None:
         self.placement.report(peer, received, unstarted, runnable, live, freed, self._clock())
-        if not runnable and not self.placement.waiting:
-            self._steal_for(peer)
+        self._steal()
 
     def _place(self) -> None:
         if self.draining or not self.placement.waiting or not self.placement.loads:
             return
-        for worker, goroutines in self.placement.assign():
+        for worker, goroutines in self.placement.assign(self._clock()):
             groups: dict[Origin, list[Waiting]] = {}
             for goroutine in goroutines:
                 groups.setdefault(goroutine.origin, []).append(goroutine)
@@ -385,18 +381,8 @@ class Coordinator:
             self.links.post(spawner, [Msg.UNPLACEABLE, goroutine.number, text])
 
     def _steal(self) -> None:
-        for load in list(self.placement.loads.values()):
-            if load.open and not load.runnable:
-                self._steal_for(load.node)
-
-    def _steal_for(self, thief: int) -> None:
-        now = self._clock()
-        if now - self._last_steal < STEAL_SECONDS:
-            return
-        found = self.placement.victim(thief)
-        if found is not None:
-            self._last_steal = now
-            victim, count = found
+        """Has work taken from the busy for the idle: whenever a worker reports, as either may begin with that."""
+        for victim, count in self.placement.steals():
             self.links.post(victim, [Msg.STEAL, count])
 
     # ---- is everything asleep? -------------------------------------------------------------------

@@ -8,6 +8,10 @@ spawns cannot fill a worker up.
 The window grows while a worker runs dry between two reports (short goroutines) and shrinks while it is slow
 to start what it has (long ones).
 
+Stealing: a worker with nothing to run is a thief. How many goroutines it is given at a time is its *appetite*: it
+doubles when they, and what they spawned, have kept the worker busy, and halves when they were too short to be worth the
+way. Then it takes them one by one: among the oldest may be one that spawns a whole tree.
+
 Choice: among the workers that fit (alive, labels, free resources, window) the one with the fewest runnable
 goroutines, then the fewest live ones, then the one that got work longest ago. ``spread`` asks for the fewest
 live ones first.
@@ -32,6 +36,9 @@ __all__ = ["Assignment", "Load", "Placement", "Waiting"]
 
 FIRST_WINDOW = 16
 MAX_WINDOW = 4096
+SHORT_MEAL = 0.0005  # seconds of work, on average, that a stolen goroutine has to bring
+FIRST_APPETITE = 16
+MAX_APPETITE = 256
 SLOW_START = 0.02  # seconds for one goroutine to start that make a worker slow
 
 
@@ -81,8 +88,8 @@ class Load:
     """What the coordinator knows of a worker's load."""
 
     __slots__ = (
-        "labels", "last", "live", "node", "open", "resources", "runnable", "sent", "turn", "unstarted", "used",
-        "window",
+        "appetite", "asked", "labels", "last", "live", "meal", "meal_at", "node", "open", "resources", "runnable",
+        "sent", "turn", "unstarted", "used", "window",
     )  # fmt: skip
 
     def __init__(self, node: int, labels: dict[str, str], resources: dict[str, float], now: float) -> None:
@@ -98,6 +105,10 @@ class Load:
         self.window = FIRST_WINDOW
         self.last = now
         self.turn = 0
+        self.asked = False  # to give some back, and it has not reported since
+        self.appetite = FIRST_APPETITE
+        self.meal = 0  # goroutines sent since it was idle
+        self.meal_at = now  # when the first of them was sent
 
     def fits(self, goroutine: Waiting) -> bool:
         """True if the goroutine may be placed here now."""
@@ -109,6 +120,14 @@ class Load:
             if self.used.get(name, 0.0) + amount > self.resources.get(name, 0.0) + 1e-9:
                 return False
         return True
+
+    def digest(self, now: float) -> None:
+        """It is idle again: was it worth while to have sent it what it has run meanwhile?"""
+        if now - self.meal_at < SHORT_MEAL * self.meal:
+            self.appetite = max(1, self.appetite // 2)
+        else:
+            self.appetite = min(MAX_APPETITE, self.appetite * 2)
+        self.meal = 0
 
     def can_ever(self, goroutine: Waiting) -> bool:
         """True if the goroutine could be placed here when this worker is idle."""
@@ -129,6 +148,7 @@ class Placement:
         self.loads: dict[int, Load] = {}
         self.waiting: deque[Waiting] = deque()
         self._turn = 0
+        self._now = 0.0
 
     # ---- workers ---------------------------------------------------------------------------------
 
@@ -159,6 +179,7 @@ class Placement:
         load = self.loads.get(node)
         if load is None:
             return
+        load.asked = False
         travelling = max(0, load.sent - received)
         unstarted += travelling
         runnable += travelling
@@ -173,21 +194,43 @@ class Placement:
         load.unstarted = unstarted
         load.runnable = runnable
         load.live = live
+        if not runnable and load.meal:
+            load.digest(now)
         for name, amount in freed.items():
             load.used[name] = max(0.0, load.used.get(name, 0.0) - amount)
 
     def victim(self, thief: int) -> tuple[int, int] | None:
-        """Who should give unstarted goroutines back because ``thief`` is idle, and how many."""
+        """Who should give unstarted goroutines back because ``thief`` is idle, and how many.
+
+        The victim keeps half of what it could run now. So one that computes may lose the only goroutine that waits
+        behind it, but not the one that it is about to run.
+        """
         if self.waiting:
             return None
-        richest = max(
-            (load for load in self.loads.values() if load.node != thief and load.open),
-            key=lambda load: load.unstarted,
-            default=None,
-        )
-        if richest is None or richest.unstarted < 2:
-            return None
-        return richest.node, richest.unstarted // 2
+        richest, most = None, 0
+        for load in self.loads.values():
+            count = min(load.unstarted, load.runnable // 2)
+            if load.node != thief and load.open and not load.asked and count > most:
+                richest, most = load, count
+        return None if richest is None else (richest.node, most)
+
+    def steals(self) -> list[tuple[int, int]]:
+        """Who is to be asked for unstarted goroutines because others are idle, and for how many.
+
+        No more workers than are idle, and each once until it reports; no more goroutines than a thief has an appetite
+        for. What they give back goes to whoever is idle then.
+        """
+        idle = [load for load in self.loads.values() if load.open and not load.runnable]
+        asked = sum(load.asked for load in self.loads.values())
+        found = []
+        for thief in idle[asked:]:
+            steal = self.victim(thief.node)
+            if steal is None:
+                break
+            victim, count = steal
+            self.loads[victim].asked = True
+            found.append((victim, min(count, thief.appetite)))
+        return found
 
     # ---- goroutines ------------------------------------------------------------------------------
 
@@ -219,8 +262,9 @@ class Placement:
         self.waiting = kept
         return withdrawn
 
-    def assign(self) -> list[Assignment]:
+    def assign(self, now: float = 0.0) -> list[Assignment]:
         """Takes from ``waiting`` what can be placed now; in order, but none waits for another's resources."""
+        self._now = now
         batches: dict[int, list[Waiting]] = {}
         passed_over: list[Waiting] = []
         while self.waiting and self._has_room():
@@ -292,6 +336,9 @@ class Placement:
         load.unstarted += count
         load.runnable += count
         load.live += count
+        if not load.meal:
+            load.meal_at = self._now
+        load.meal += count
         for name, amount in (goroutine.resources or {}).items():
             load.used[name] = load.used.get(name, 0.0) + amount
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Protocol
 
 from greenlet import getcurrent, greenlet
@@ -124,9 +125,13 @@ class Carriers:
                 queue.appendleft(task)
                 return
 
-    def unstarted(self) -> list[Any]:
-        """The queued tasks that have not started, oldest first."""
-        return [task for task in list(self.queue) if task.carrier is None]  # a copy: others may append meanwhile
+    def unstarted(self, count: int) -> list[Any]:
+        """The oldest of the queued tasks that have not started, oldest first; at least ``count``, if there are."""
+        # Copies: others may append meanwhile. The queue may be very long, and those are mostly its first.
+        found = [task for task in list(islice(self.queue, 2 * count)) if task.carrier is None]
+        if len(found) >= count:
+            return found
+        return [task for task in list(self.queue) if task.carrier is None]
 
     def remove(self, task: Runnable) -> bool:
         """Takes a task that has not started out of the queue; False if it is not there (any more)."""

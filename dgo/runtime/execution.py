@@ -150,6 +150,7 @@ class Execution:
         self._unreported = 0  # ends in them
         self._freed: dict[str, float] = {}
         self._reported = (0, 0, 0)  # what the coordinator knows
+        self._reported_busy = False
         self._reporting = False  # a timer for it is set
         self._wanted: dict[bytes, list[Ticket]] = {}
         node.execution = node.waits.execution = self
@@ -224,8 +225,12 @@ class Execution:
             self._ready(task)
 
     def _on_steal(self, peer: int, frames: list[bytes], count: int) -> None:
-        """Gives back up to ``count`` goroutines that have not started: the oldest, which tend to be the largest."""
+        """Gives back up to ``count`` goroutines that have not started: the oldest, which tend to be the largest.
+
+        The load is reported in any case: until then the coordinator asks for no more.
+        """
         self.give_back(count)
+        self._report_load(always=True)
 
     give_back: Callable[[int], None]
 
@@ -580,21 +585,21 @@ class Execution:
         received, unstarted, live = self._reported
         change = abs(self.unstarted + self.unstarted_local - unstarted) + abs(len(self.live) - live)
         change += self.received - received
+        change += (self.ready_count() > 0) != self._reported_busy
         if change >= LARGE_CHANGE or self._freed:
             self._report_load()
         elif change and not self._reporting:
             self._reporting = True
             self._node.set_timer(self._node.clock() + SMALL_CHANGE_SECONDS, self._report_load)
 
-    def _report_load(self) -> None:
+    def _report_load(self, always: bool = False) -> None:
         self._reporting = False
         load = (self.received, self.unstarted + self.unstarted_local, len(self.live))
-        if load != self._reported or self._freed:
+        ready = self.ready_count()
+        if always or load != self._reported or (ready > 0) != self._reported_busy or self._freed:
             self._reported = load
-            self._node.links.post(
-                self._node.coordinator,
-                [Msg.LOAD, load[0], load[1], self.ready_count(), load[2], self._freed],
-            )
+            self._reported_busy = ready > 0
+            self._node.links.post(self._node.coordinator, [Msg.LOAD, load[0], load[1], ready, load[2], self._freed])
             self._freed = {}
 
 

@@ -311,7 +311,7 @@ class GreenletHost:
         """Takes up to ``count`` unstarted tasks out of the run queue, oldest first, and returns them to the
         coordinator."""
         assert self.node.execution is not None
-        tasks = [task for task in self.carriers.unstarted() if type(task) is Task][:count]
+        tasks = [task for task in self.carriers.unstarted(count) if type(task) is Task][:count]
         tasks = [task for task in tasks if self.carriers.remove(task)]
         if tasks:
             self.node.execution.return_tasks(tasks)

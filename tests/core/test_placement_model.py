@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dgo.core.placement import FIRST_WINDOW, MAX_WINDOW, Placement, Waiting
+from dgo.core.placement import FIRST_WINDOW, MAX_APPETITE, MAX_WINDOW, Placement, Waiting
 
 from .tools import MANY, run
 
@@ -163,6 +163,17 @@ class PlacementModel(RuleBasedStateMachine):
             assert node != thief
             assert not self.placement.waiting
             assert 1 <= count <= self.placement.loads[node].unstarted // 2
+
+    @rule()
+    def have_some_stolen(self) -> None:
+        idle = sum(load.open and not load.runnable for load in self.placement.loads.values())
+        asked = {load.node for load in self.placement.loads.values() if load.asked}
+        found = self.placement.steals()
+        assert not found or not self.placement.waiting
+        assert len(found) + len(asked) <= max(idle, len(asked))
+        for node, count in found:
+            assert node not in asked
+            assert 1 <= count <= self.placement.loads[node].unstarted // 2, "an idle worker has none"
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
@@ -401,3 +412,61 @@ def test_nobody_is_robbed_while_goroutines_wait_for_a_worker():
     placement.report(1, 0, 10, 10, 10, {}, 1.0)
     placement.submit(some(1))
     assert placement.victim(2) is None
+
+
+def busy(placement: Placement, node: int, unstarted: int, runnable: int) -> None:
+    placement.report(node, placement.loads[node].sent, unstarted, runnable, runnable, {}, 1.0)
+
+
+def test_the_only_goroutine_behind_one_that_computes_can_be_stolen_but_not_the_one_that_is_next():
+    placement = with_workers(1, 2)
+    busy(placement, 1, 1, 1)
+    assert placement.victim(2) is None
+    busy(placement, 1, 1, 2)
+    assert placement.victim(2) == (1, 1)
+
+
+def test_a_victim_is_asked_once_until_it_reports():
+    placement = with_workers(1, 2)
+    busy(placement, 1, 10, 10)
+    assert placement.steals() == [(1, 5)]
+    assert placement.steals() == []
+    busy(placement, 1, 5, 5)
+    assert placement.steals() == [(1, 2)]
+
+
+def test_no_more_are_asked_than_are_idle():
+    placement = with_workers(1, 2, 3, 4)
+    busy(placement, 1, 10, 10)
+    busy(placement, 2, 20, 20)
+    busy(placement, 3, 1, 1)
+    assert placement.steals() == [(2, 10)]
+    busy(placement, 3, 0, 0)
+    assert placement.steals() == [(1, 5)]
+    assert placement.steals() == []
+
+
+def eat(placement: Placement, node: int, count: int, seconds: float) -> None:
+    """``node``, which is idle, gets goroutines and has run them after a while."""
+    placement.submit(some(count))
+    placement.assign(10.0)
+    placement.report(node, placement.loads[node].sent, 0, 0, 0, {}, 10.0 + seconds)
+
+
+def test_an_appetite_grows_with_what_was_worth_the_way_and_shrinks_with_what_was_not():
+    placement = with_workers(1)
+    load = placement.loads[1]
+    for expected in (32, 64, 128):
+        eat(placement, 1, 2, 0.1)
+        assert load.appetite == expected
+    eat(placement, 1, 10, 0.002)
+    assert load.appetite == 64
+    placement.add_worker(2, {}, {}, 1.0)
+    busy(placement, 2, 1000, 1000)
+    assert placement.steals() == [(2, 64)]
+    for _ in range(8):
+        eat(placement, 1, 10, 0.002)
+    assert load.appetite == 1
+    for _ in range(20):
+        eat(placement, 1, 1, 1.0)
+    assert load.appetite == MAX_APPETITE

@@ -8,6 +8,7 @@ import pytest
 
 import dgo
 import dgo.testing
+import dgo.time
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -49,3 +50,44 @@ def test_a_goroutine_that_is_given_back_still_needs_its_labels(seed, monkeypatch
             return [goroutine.result() for goroutine in spawned]
 
         assert set(cluster.run(body)) <= {first.name, second.name}  # those that had not come yet stay
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_worker_whose_goroutines_all_wait_is_known_to_be_idle(seed):
+    def body():
+        gates = [dgo.Chan() for _ in range(4)]
+        waiting = [dgo.go.options(spread=True)(gate.recv_ok) for gate in gates]
+        dgo.time.sleep(1)
+        loads = [(load.live, load.runnable) for load in placement.loads.values()]
+        for gate in gates:
+            gate.close()
+        dgo.gather(*waiting)
+        dgo.time.sleep(1)
+        return loads, [(load.live, load.runnable) for load in placement.loads.values()]
+
+    with dgo.testing.LocalCluster(nodes=3, seed=seed) as cluster:
+        placement = cluster.coordinator.placement
+        assert cluster.run(body) == ([(2, 0), (2, 0)], [(0, 0), (0, 0)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_oldest_are_given_back_and_no_more_than_were_asked_for(seed, monkeypatch):
+    given = []
+
+    def parent(node):
+        spawned = [dgo.go(abs, number) for number in range(100)]
+        node.host.give_back(3)
+        return [goroutine.result() for goroutine in spawned]
+
+    with dgo.testing.LocalCluster(nodes=2, seed=seed) as cluster:
+        worker = cluster.nodes[1]
+        return_tasks = worker.execution.return_tasks
+
+        def note(tasks):
+            given.append([task.call.args for task in tasks])
+            return_tasks(tasks)
+
+        worker.execution.return_tasks = note
+        monkeypatch.setattr(sys, "worker_for_a_test", worker, raising=False)
+        assert cluster.run(lambda: dgo.go(lambda: parent(sys.worker_for_a_test)).result()) == list(range(100))
+    assert given[0] == [(0,), (1,), (2,)]

@@ -63,10 +63,12 @@ __all__ = ["HubHost"]
 
 log = logging.getLogger("dgo.worker")
 
+TURN_SECONDS = 0.001  # after which goroutines that end let the hub have its turn, before the tick has them do so
 TICK_SECONDS = 0.01  # of CPU time at most, after which the hub gets its turn
 CLOCK_MONOTONIC_COARSE = 6  # Linux's, which steps with the kernel's timer interrupt
 HOUSEKEEPING_SECONDS = 0.1
 
+_clock = time.monotonic
 # gevent's differs from greenlet to greenlet.
 _native_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
 
@@ -90,6 +92,7 @@ class HubHost(GreenletHost):
         loop = self._hub.loop
         self.transport = transport
         self.turns = 0
+        self._turn_at = 0.0
         self.polling = False
         self._preempt = preempt
         self._preempted: deque[Task] = deque()
@@ -171,6 +174,7 @@ class HubHost(GreenletHost):
         carriers = self.carriers
         carriers.tick = False
         self.turns += 1
+        self._turn_at = _clock()
         node = self.node
         node.moment = node.clock()
         execution = node.execution
@@ -188,6 +192,16 @@ class HubHost(GreenletHost):
                     break
         except Exception:
             log.exception("an error in the worker's loop; it goes on")
+
+    def _run(self, item: Any) -> None:
+        if type(item) is not Task:
+            item.action()
+            return
+        if _clock() - self._turn_at > TURN_SECONDS:
+            self.carriers.tick = True  # once this one has ended: who is idle waits for what it could run of ours
+        execution = self.node.execution
+        assert execution is not None
+        execution.run(item)
 
     def _queue_preempted(self) -> None:
         """One of those who were switched out is next, after what is ready.
