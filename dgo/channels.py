@@ -26,7 +26,7 @@ from dgo.runtime.shared import KINDS, Ref, Shared
 from dgo.wire.snapshot import ATOMS, freeze, thaw
 
 if TYPE_CHECKING:
-    from dgo.runtime.awaiting import Suspended
+    from dgo.runtime.awaiting import Suspended, Wakes
 
 __all__ = ["Chan", "RecvChan", "SendChan"]
 
@@ -35,12 +35,17 @@ T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-def _suspend(node: Node) -> Suspended:
-    """Replaces itself at its first call: asyncio takes its time to import."""
-    global _suspend
-    from dgo.runtime.awaiting import suspend as _suspend
+def _wakes_of(node: Node) -> Wakes:
+    """Replaces itself and ``_suspended`` at its first call: asyncio takes its time to import."""
+    global _suspended, _wakes_of
+    from dgo.runtime import awaiting
 
-    return _suspend(node)
+    _suspended, _wakes_of = awaiting.Suspended, awaiting.wakes_of
+    return _wakes_of(node)
+
+
+def _suspended(wakes: Wakes) -> Suspended:
+    raise AssertionError("_wakes_of() comes first")
 
 
 class _Handle(Shared):
@@ -227,14 +232,35 @@ class SendChan(_Handle, Generic[T_contra]):
             Timeout: the timeout ran out; nothing was sent.
         """
         frozen = value if type(value) in ATOMS else freeze(value, "the value sent")
-        suspended = _suspend(self._node)
-        if suspended.is_due:
-            await suspended.pause()
-        if not self._sent(frozen, suspended, timeout):
+        wakes = _wakes_of(self._node)
+        if wakes.is_due:
+            await wakes.pause()
+        suspended = self._sent(frozen, wakes, timeout)
+        if suspended is not None:
             await suspended
 
-    def _sent(self, frozen: Any, suspended: Suspended, timeout: float | None) -> bool:
-        """Starts a send; returns False if ``suspended`` has to be awaited."""
+    def _sent(self, frozen: Any, wakes: Wakes, timeout: float | None) -> Suspended | None:
+        """Starts a send; returns what has to be awaited, if anything."""
+        core = self._core
+        node = self._node
+        if core is None or node.execution is None:
+            return self._sent_anywhere(frozen, wakes, timeout)
+        lock = node.lock
+        try:  # see "The short way" at the head of this module
+            lock.acquire()
+            if core.lent:
+                return self._sent_anywhere(frozen, wakes, timeout)
+            if core.try_send(frozen):
+                return None
+            suspended = _suspended(wakes)
+            ticket = Ticket(wakes.wake, frozen, suspended)
+            core.queue_send(ticket)
+        finally:
+            lock.release()
+        return suspended.on(ticket, "chan send", self, timeout)
+
+    def _sent_anywhere(self, frozen: Any, wakes: Wakes, timeout: float | None) -> Suspended | None:
+        """As ``_sent``, whoever calls."""
         core = self._core
         node = self._node
         with node.lock:
@@ -243,19 +269,20 @@ class SendChan(_Handle, Generic[T_contra]):
                 node.check_open()
                 if ref.credit:  # type: ignore[union-attr] # a handle without a core has a reference
                     node.loans.send(ref, frozen)  # type: ignore[arg-type] # as above
-                    return True
+                    return None
+                suspended = _suspended(wakes)
                 wire = node.values.write(frozen, ref.home)  # type: ignore[union-attr] # as above
-                ticket: Ticket = node.remote.start(ref, "send", [wire], suspended.wake, suspended)  # type: ignore[arg-type] # as above
+                ticket: Ticket = node.remote.start(ref, "send", [wire], wakes.wake, suspended)  # type: ignore[arg-type] # as above
             else:
                 if not core.lent and core.try_send(frozen):
-                    return True
-                ticket = Ticket(suspended.wake, frozen, suspended)
+                    return None
+                suspended = _suspended(wakes)
+                ticket = Ticket(wakes.wake, frozen, suspended)
                 if core.lent:
                     node.loans.when_returned(core, Channel.send, ticket)
                 else:
                     core.queue_send(ticket)
-        suspended.on(ticket, "chan send", self, timeout)
-        return False
+        return suspended.on(ticket, "chan send", self, timeout)
 
     def send_nowait(self, value: T_contra) -> None:
         """Sends if that needs no waiting for a receiver or a slot.
@@ -397,17 +424,36 @@ class RecvChan(_Handle, Generic[T_co]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        suspended = _suspend(self._node)
-        if suspended.is_due:
-            await suspended.pause()
-        found = self._received(suspended, timeout)
-        value, ok = found if found is not None else await suspended
+        wakes = _wakes_of(self._node)
+        if wakes.is_due:
+            await wakes.pause()
+        found = self._received(wakes, timeout)
+        value, ok = found if type(found) is tuple else await found  # type: ignore[misc] # it is a Suspended
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
         return value if type(value) in ATOMS else cast("T_co", thaw(value, last=True))
 
-    def _received(self, suspended: Suspended, timeout: float | None) -> tuple[Any, bool] | None:
-        """Starts a receive; returns ``(frozen value, ok)``, or None: then the ``await`` of ``suspended`` gives that."""
+    def _received(self, wakes: Wakes, timeout: float | None) -> tuple[Any, bool] | Suspended:
+        """Starts a receive; returns ``(frozen value, ok)``, or what has to be awaited and gives that."""
+        core = self._core
+        node = self._node
+        if core is None or node.execution is None:
+            return self._received_anywhere(wakes, timeout)
+        lock = node.lock
+        try:  # see "The short way" at the head of this module
+            lock.acquire()
+            found: tuple[Any, bool] | None = core.try_recv()
+            if found is not None:
+                return found
+            suspended = _suspended(wakes)
+            ticket = Ticket(wakes.wake, None, suspended)
+            core.recv(ticket)
+        finally:
+            lock.release()
+        return suspended.on(ticket, "chan receive", self, timeout)
+
+    def _received_anywhere(self, wakes: Wakes, timeout: float | None) -> tuple[Any, bool] | Suspended:
+        """As ``_received``, whoever calls."""
         core = self._core
         node = self._node
         with node.lock:
@@ -415,15 +461,16 @@ class RecvChan(_Handle, Generic[T_co]):
                 if self._ref.stock:  # type: ignore[union-attr] # a handle without a core has a reference
                     return node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
                 node.check_open()
-                ticket: Ticket = node.remote.start(self._ref, "recv", [], suspended.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
+                suspended = _suspended(wakes)
+                ticket: Ticket = node.remote.start(self._ref, "recv", [], wakes.wake, suspended)  # type: ignore[arg-type] # a handle without a core has a reference
             else:
                 found: tuple[Any, bool] | None = core.try_recv()
                 if found is not None:
                     return found
-                ticket = Ticket(suspended.wake, None, suspended)
+                suspended = _suspended(wakes)
+                ticket = Ticket(wakes.wake, None, suspended)
                 core.recv(ticket)
-        suspended.on(ticket, "chan receive", self, timeout)
-        return None
+        return suspended.on(ticket, "chan receive", self, timeout)
 
     def __aiter__(self) -> AsyncIterator[T_co]:
         """``async for v in ch``: until closed and drained."""
@@ -486,11 +533,11 @@ class _Values(Generic[T]):
 
     async def __anext__(self) -> T:
         channel = self._channel
-        suspended = _suspend(channel._node)
-        if suspended.is_due:
-            await suspended.pause()
-        found = channel._received(suspended, None)
-        value, ok = found if found is not None else await suspended
+        wakes = _wakes_of(channel._node)
+        if wakes.is_due:
+            await wakes.pause()
+        found = channel._received(wakes, None)
+        value, ok = found if type(found) is tuple else await found  # type: ignore[misc] # as in arecv
         if not ok:
             raise StopAsyncIteration
         return value if type(value) in ATOMS else cast("T", thaw(value, last=True))

@@ -108,13 +108,14 @@ class Ref(SharedObject, Generic[T]):
             SerializationError: you: the value cannot be rebuilt in this process.
             Timeout: the timeout ran out. The value goes on coming, for the next call.
         """
-        from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
+        from dgo.runtime.awaiting import Suspended, wakes_of  # asyncio takes its time to import
 
         core = self._core
         node = self._node
-        suspended = suspend(node)
-        if suspended.is_due:
-            await suspended.pause()
+        wakes = wakes_of(node)
+        if wakes.is_due:
+            await wakes.pause()
+        suspended = Suspended(wakes)
         if core is not None:
             return cast("T", thaw_shared(core.frozen))
         with node.lock:

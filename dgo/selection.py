@@ -38,7 +38,9 @@ class Selected(NamedTuple, Generic[T_co]):
     ok: bool
 
 
+# What Entry(...) and Selected(...) do, without their Python functions.
 _new_entry: Callable[[type[Entry], tuple[Any, ...]], Entry] = tuple.__new__
+_new_selected: Callable[[type[Selected[Any]], tuple[Any, ...]], Selected[Any]] = tuple.__new__
 
 
 class Case(Generic[T_co]):
@@ -128,17 +130,32 @@ def select(*cases: Case[Any], default: bool = False, timeout: float | None = Non
     entries, node = _entries(cases, default, timeout)
     if node is None:
         return _never(default, timeout)
-    with node.lock:
-        found = node.selects.at_once(entries, default)
-        if found is None:
-            node.check_open()
-            ticket = node.selects.start(entries, default, *node.host.waker())
-    if found is None:
-        found = (*node.wait(ticket, "select default" if default else "select", _Over(cases), timeout), ticket.ok)
+    if node.execution is None:
+        with node.lock:  # what is inside takes it once more: see "The short way" in ``dgo.channels``
+            found, ticket = _begun(node, entries, default)
+    else:
+        found, ticket = _begun(node, entries, default)
+    if ticket is not None:
+        result = node.wait(ticket, "select default" if default else "select", _Over(cases), timeout)
+        found = (*result, ticket.ok)
     index, value, ok = found
-    if type(value) in ATOMS:
-        return Selected(index, value, ok)
-    return Selected(index, thaw(value, last=True), ok)
+    if type(value) not in ATOMS:
+        value = thaw(value, last=True)
+    return _new_selected(Selected, (index, value, ok))
+
+
+def _begun(node: Node, entries: list[Entry], default: bool) -> tuple[Any, Ticket | None]:
+    """``(index, frozen value, ok)`` of a select that is decided at once, or a ticket to wait for."""
+    lock = node.lock
+    try:
+        lock.acquire()
+        found = node.selects.at_once(entries, default)
+        if found is not None:
+            return found, None
+        node.check_open()
+        return None, node.selects.start(entries, default, *node.host.waker())
+    finally:
+        lock.release()
 
 
 @overload
@@ -175,11 +192,12 @@ async def aselect(*cases: Case[Any], default: bool = False, timeout: float | Non
         return Selected(DEFAULT, None, False)
     if node is None:
         node = current.get()
-    from dgo.runtime.awaiting import suspend  # asyncio takes its time to import
+    from dgo.runtime.awaiting import Suspended, wakes_of  # asyncio takes its time to import
 
-    suspended = suspend(node)
-    if suspended.is_due:
-        await suspended.pause()
+    wakes = wakes_of(node)
+    if wakes.is_due:
+        await wakes.pause()
+    suspended = Suspended(wakes)
     with node.lock:
         if not entries:
             found = None
@@ -203,13 +221,12 @@ def _entries(cases: tuple[Case[Any], ...], default: bool, timeout: float | None)
     entries: list[Entry] = []
     node: Node | None = None
     for index, case in enumerate(cases):
-        if not isinstance(case, Case):
+        if type(case) is not Case and not isinstance(case, Case):
             raise TypeError(f"dgo.select() takes dgo.recv(ch) and dgo.send(ch, value), not {case!r:.80}")
         channel = case.channel
         if channel is not None:
             node = channel._node
             frozen = _frozen(case) if case.sending else None
-            # What Entry(...) does, without its Python function: every case of every select comes here.
             entries.append(_new_entry(Entry, (index, channel._core, channel._ref, case.sending, frozen)))
     return entries, node
 

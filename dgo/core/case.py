@@ -66,7 +66,9 @@ class Case:
         queue.append(self)
         # Else nobody can be served: most selects that come here wait.
         if channel.closed or (
-            channel.receivers or channel.slot_free() if self.sending else channel.buffer or channel.senders
+            channel.receivers.first is not None or channel.slot_free()
+            if self.sending
+            else channel.buffer or channel.senders.first is not None
         ):
             channel.settle()
 
@@ -136,6 +138,9 @@ class Judge(Protocol):
     @property
     def doomed(self) -> BaseException | None:
         """Why it must not happen any more."""
+
+    def grants(self) -> bool:
+        """Whether it would grant a claim at once: then whoever asks may serve its case without a match."""
 
     def on(self, channel: Channel) -> list[Case]:
         """Its cases on one channel."""

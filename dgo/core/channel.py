@@ -96,12 +96,17 @@ class Channel:
             raise ChannelClosed(CLOSED_TEXT)
         receiver = self.receivers.first
         if receiver is None:
-            if self.senders.first is None and len(self.buffer) + self.handed + self.lent < self.capacity:
+            capacity = self.capacity
+            if capacity and self.senders.first is None and len(self.buffer) + self.handed + self.lent < capacity:
                 self.buffer.append(value)
                 return True
             return False
         if type(receiver) is Ticket and self.match is None:  # neither remote nor the case of a select
             self.receivers.take()
+            receiver.complete(value)
+            return True
+        if self.match is None and receiver.select is not None and receiver.select.grants() and not receiver.remote:
+            self.receivers.take()  # what a match would come to, without one
             receiver.complete(value)
             return True
         if self.senders.first is not None or not self.slot_free():
@@ -128,7 +133,7 @@ class Channel:
         sender = senders.first
         if sender is None:
             return (None, False) if self.closed and not self.handoffs else None  # nor a stock: see above
-        if type(sender) is not Ticket and sender.select is not None:
+        if type(sender) is not Ticket and sender.select is not None and not sender.select.grants():
             return None
         senders.take()
         value = sender.value
@@ -181,7 +186,7 @@ class Channel:
     def queue_send(self, ticket: Ticket) -> None:
         """What follows on a ``try_send`` that returned False: the ticket waits."""
         ticket.enqueue(self.senders)
-        if self.receivers:
+        if self.receivers.first is not None:
             self.settle()
 
     def recv(self, ticket: Ticket) -> None:
@@ -195,7 +200,7 @@ class Channel:
         if ticket.state != WAITING:
             return  # cancelled meanwhile
         ticket.enqueue(self.receivers)
-        if self.buffer or self.senders or self.closed:
+        if self.buffer or self.senders.first is not None or self.closed:
             self.settle()
 
     def offer(self, ticket: Ticket, would_block: BaseException) -> None:
@@ -296,19 +301,19 @@ class Channel:
 
     def _step(self) -> bool:
         """Serves, or asks, those whose turn it is; False if there is nobody."""
-        receivers, senders = self.receivers, self.senders
+        receiver, sender = self.receivers.first, self.senders.first
         free = self.slot_free()
         if free and self.handoffs and len(self.handoffs) > self.handed - self.stocked:
             self._untie()
             return True
-        if senders and self.closed:
-            self._meet(senders.first, None)
-        elif receivers and (self.buffer or (self.closed and not self.handoffs and not self.stocked)):
-            self._meet(None, receivers.first)
-        elif receivers and senders and (pair := self._pair()) is not None:
+        if sender is not None and self.closed:
+            self._meet(sender, None)
+        elif receiver is not None and (self.buffer or (self.closed and not self.handoffs and not self.stocked)):
+            self._meet(None, receiver)
+        elif receiver is not None and sender is not None and (pair := self._pair()) is not None:
             self._meet(*pair)
-        elif senders and free:
-            self._meet(senders.first, None)
+        elif sender is not None and free:
+            self._meet(sender, None)
         else:
             return False
         return True

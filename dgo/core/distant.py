@@ -58,6 +58,10 @@ class Distant:
         self.held = False
         self.doomed: BaseException | None = None
 
+    def grants(self) -> bool:
+        """Never at once: its agent has to be asked."""
+        return False
+
     def on(self, channel: Channel) -> list[Case]:
         """Its cases on one channel."""
         return [case for case in self.cases if case.channel is channel]

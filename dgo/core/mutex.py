@@ -69,7 +69,9 @@ class Mutex:
         """
         if self.holder is None:
             raise MisuseError("unlock of an unlocked Mutex: lock() has to come first, and each needs one unlock()")
-        self._pass_on()
+        self.holder = None
+        if self.waiters.first is not None:
+            self._pass_on()
 
     def withdraw(self, owner: Owner) -> None:
         """``owner`` was given the lock but had stopped waiting: as if it had never asked."""

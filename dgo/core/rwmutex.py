@@ -41,7 +41,7 @@ class RWMutex:
 
     def try_rlock(self, owner: Owner) -> bool:
         """Locks for reading if that is possible at once."""
-        if self.writer is not None or self.waiting_writers:
+        if self.writer is not None or self.waiting_writers.first is not None:
             return False
         self.readers[owner] = self.readers.get(owner, 0) + 1
         return True
@@ -153,7 +153,7 @@ class RWMutex:
     # ---- who goes on -----------------------------------------------------------------------------
 
     def _let_readers_in(self) -> None:
-        while self.waiting_readers:
+        while self.waiting_readers.first is not None:
             ticket = self.waiting_readers.take()
             self.readers[ticket.value] = self.readers.get(ticket.value, 0) + 1
             ticket.complete()
@@ -161,7 +161,7 @@ class RWMutex:
     def _settle(self) -> None:
         if self.writer is not None:
             return
-        if not self.waiting_writers:
+        if self.waiting_writers.first is None:
             self._let_readers_in()
         elif not self.readers:
             ticket = self.waiting_writers.take()

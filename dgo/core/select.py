@@ -173,6 +173,10 @@ class Select(Ticket):
 
     # ---- claims ----------------------------------------------------------------------------------
 
+    def grants(self) -> bool:
+        """Whether it is OPEN, and waits: a claim would be granted at once."""
+        return self.state == WAITING and not self.arming and not self.poll
+
     def on(self, channel: Channel) -> list[Case]:
         """Its cases on one channel of this process."""
         return [case for case in self.cases if case.channel is channel]

@@ -34,7 +34,7 @@ class Semaphore:
 
     def try_acquire(self, node: int, units: int) -> bool:
         """Takes units for the process ``node`` if they are free and nobody waits."""
-        if self.waiters or units > self.free:
+        if self.waiters.first is not None or units > self.free:
             return False
         self._give(node, units)
         return True
@@ -82,7 +82,7 @@ class Semaphore:
         self._settle()
 
     def _settle(self) -> None:
-        while self.waiters and self.waiters.first.value[1] <= self.free:
+        while (first := self.waiters.first) is not None and first.value[1] <= self.free:
             ticket = self.waiters.take()
             self._give(*ticket.value)
             ticket.complete()

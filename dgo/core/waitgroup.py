@@ -38,7 +38,7 @@ class WaitGroup:
             )
         self.count += n
         if not self.count:
-            while self.waiters:
+            while self.waiters.first is not None:
                 ticket = self.waiters.take()
                 ticket.complete()
 

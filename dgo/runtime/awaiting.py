@@ -7,7 +7,9 @@ A :class:`Suspended` is to asyncio a future, and to dgo the owner of a ticket::
                       └──task.cancel()──> the ticket is cancelled; its verdict still decides
 
 * A ticket that ends wakes its coroutine through the loop's :class:`Wakes`: one callback of the loop for all that
-  ended since the last, so a burst costs one wake-up.
+  ended since the last, so a burst costs one wake-up. Those whom they wake in turn go on in the same callback, as long
+  as the loop has nothing else to do and they are not too many in a row: so two coroutines that hand each other values
+  do not pay for a turn of asyncio's loop each time.
 * ``task.cancel()`` (also by ``asyncio.timeout``) withdraws the operation. If it has happened already, or its home
   says so, the coroutine gets what happened, and the cancellation comes at its next ``await`` (to a goroutine that
   computes, at the next tick): nothing is lost.
@@ -21,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
+from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from dgo.runtime.execution import Task
     from dgo.runtime.node import Node
 
-__all__ = ["GOROUTINE", "OWN_DESCRIPTORS", "Suspended", "Wakes", "suspend"]
+__all__ = ["GOROUTINE", "OWN_DESCRIPTORS", "Suspended", "Wakes", "suspend", "wakes_of"]
 
 IN_A_ROW = 100  # operations of one loop, after which others run first
 OWN_DESCRIPTORS = 1  # those that asyncio watches for itself, so that threads can wake it
@@ -48,13 +51,15 @@ class Wakes:
 
     Attributes:
         operations: how many have begun since one of them let others run first.
+        is_due: the one that begins now has to let others run first (``pause``).
     """
 
-    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "node", "operations")
+    __slots__ = ("__weakref__", "_done", "_flushing", "_loop", "_scheduled", "is_due", "node", "operations")
 
     def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         self.node = node
         self.operations = 0
+        self.is_due = False
         self._loop = weakref.ref(loop)
         self._done: deque[Suspended] = deque()
         self._scheduled = False
@@ -65,11 +70,18 @@ class Wakes:
         """The loop, while it exists."""
         return self._loop()
 
+    async def pause(self) -> None:
+        """Lets others run: a loop of operations that are ready at once must not keep its loop for itself."""
+        self.operations = 0
+        await asyncio.sleep(0)
+
     def asleep(self) -> bool:
         """Whether only tickets and threads could wake this loop: it waits for no timer, descriptor or signal."""
         loop = self._loop()
         if loop is None or loop.is_closed():
             return True
+        if self._scheduled:
+            return False
         try:
             sources = loop._ready, loop._scheduled, loop._signal_handlers  # type: ignore[attr-defined] # asyncio's own have them
             files = loop._selector.get_map()  # type: ignore[attr-defined] # as above
@@ -95,15 +107,22 @@ class Wakes:
 
     def _drain(self) -> None:
         """Has the coroutines go on. In the loop."""
-        self._scheduled = False
         done = self._done
-        left = len(done)  # those who end meanwhile are for the next turn: others of the loop come between
+        ready = getattr(self._loop(), "_ready", None)
+        left = len(done)
+        more = IN_A_ROW
         try:
-            while left:
-                left -= 1
+            while done:
+                if left:
+                    left -= 1
+                elif more and ready is not None and not ready and not self.node.host.hurried():
+                    more -= 1
+                else:
+                    break  # others of the loop, or of the process, come between
                 done.popleft().resume()
-        finally:
-            if left and not self._scheduled:  # KeyboardInterrupt and SystemExit come out of coroutines
+        finally:  # KeyboardInterrupt and SystemExit come out of coroutines
+            self._scheduled = False
+            if done and not self._scheduled:  # another thread may have seen to it
                 self._scheduled = True
                 self._schedule()
 
@@ -125,8 +144,7 @@ class Suspended:
     """One coroutine's wait for one ticket."""
 
     __slots__ = (
-        "_asyncio_future_blocking", "_callback", "_cancelled", "_context", "_message", "_stop", "_timer", "_wakes",
-        "ticket",
+        "_asyncio_future_blocking", "_callback", "_context", "_stop", "_timer", "_wakes", "ticket",
     )  # fmt: skip
 
     def __init__(self, wakes: Wakes) -> None:
@@ -135,25 +153,14 @@ class Suspended:
         self._callback: Callable[[Any], object] | None = None
         self._context: contextvars.Context | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._cancelled = False  # ``task.cancel()`` was called
-        self._message: Any = None  # of ``task.cancel(message)``
-        self._stop: BaseException | None = None  # what the ticket was cancelled with then
+        # Once ``task.cancel(message)`` was called: what the ticket was cancelled with, if it was, and the message.
+        self._stop: tuple[BaseException | None, Any] | None = None
 
     @staticmethod
     def wake(ticket: Ticket) -> None:
         """For the ticket whose ``owner`` this is; one function for all of them. As ``Wakes.wake``."""
         wakes: Wakes = ticket.owner._wakes
         wakes.wake(ticket)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the coroutine has to let others run before it begins an operation (``pause``)."""
-        return self._wakes.operations > IN_A_ROW
-
-    async def pause(self) -> None:
-        """Lets others run: a loop of operations that are ready at once must not keep its loop for itself."""
-        self._wakes.operations = 0
-        await asyncio.sleep(0)
 
     def on(self, ticket: Ticket, kind: str, target: Any, timeout: float | None = None) -> Suspended:
         """Says what is awaited, as for ``Node.wait``; returns self, whose ``await`` gives ``(result, ok)``."""
@@ -174,18 +181,19 @@ class Suspended:
 
     def __next__(self) -> Suspended:
         ticket = self.ticket
-        if ticket.state != DONE and self._callback is None:
+        if self._callback is not None:
+            self._end()
+        elif ticket.state != DONE:
             self._begin(ticket)
             self._asyncio_future_blocking = True
             return self
-        if self._callback is not None:
-            self._end()
         assert ticket.state == DONE, "a coroutine is woken by its ticket only"
         ticket.owner = None  # else the two would be a cycle, for the collector to find
         error = ticket.error
-        if self._cancelled:
-            if error is not None and error is self._stop:
-                raise asyncio.CancelledError(*(() if self._message is None else (self._message,)))
+        if self._stop is not None:
+            stop, message = self._stop
+            if error is not None and error is stop:
+                raise asyncio.CancelledError(*(() if message is None else (message,)))
             self._cancel_later()
         if error is not None:
             raise error
@@ -215,13 +223,15 @@ class Suspended:
     def _begin(self, ticket: Ticket) -> None:
         wakes = self._wakes
         node = wakes.node
-        node.check_open()
+        if node.closed is not None:
+            node.check_open()
         self._callback = _nobody  # asyncio sets the real one in the same step
         node.waits.enter(ticket)
         timeout = ticket.timeout
         if timeout is not None:
             self._timer = self.get_loop().call_later(max(timeout, 0.0), self._expire)
-        wakes.flush_soon()
+        if node.execution is None:  # a worker's hub sends what was posted when nothing is left to run
+            wakes.flush_soon()
 
     def _end(self) -> None:
         wakes = self._wakes
@@ -256,7 +266,7 @@ class Suspended:
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop of the coroutine."""
-        loop = self._wakes.loop
+        loop = self._wakes._loop()
         assert loop is not None, "a coroutine does not outlive its loop"
         return loop
 
@@ -276,12 +286,11 @@ class Suspended:
         node = self._wakes.node
         ticket = self.ticket
         with node.lock:
-            if not self._cancelled:
-                self._cancelled = True
-                self._message = msg
-                if ticket.state != DONE:
-                    self._stop = Cancelled("the task that waited was cancelled")
-                    ticket.cancel(self._stop)  # the verdict comes, now or later, by ``wake``
+            if self._stop is None:
+                stop = Cancelled("the task that waited was cancelled") if ticket.state != DONE else None
+                self._stop = (stop, msg)
+                if stop is not None:
+                    ticket.cancel(stop)  # the verdict comes, now or later, by ``wake``
         self._wakes.flush_soon()
         return True
 
@@ -303,21 +312,34 @@ def _nobody(suspended: Any) -> None:
     """Stands for the callback that asyncio sets at once."""
 
 
+def wakes_of(node: Node) -> Wakes:
+    """Of the loop that runs here; a coroutine begins an operation. ``pause`` comes first if that ``is_due``.
+
+    Raises:
+        MisuseError: you: no asyncio loop runs this coroutine.
+    """
+    try:
+        loop = get_running_loop()
+    except RuntimeError:
+        raise MisuseError(
+            "await on dgo's objects needs asyncio, and no asyncio loop runs here: use asyncio.run(main()), or the form "
+            "that blocks"
+        ) from None
+    wakes: Wakes | None = node.last_loop  # a look into the table costs as much as all the rest
+    if wakes is None or wakes._loop() is not loop:
+        wakes = node.loops.get(loop)
+        if wakes is None:
+            wakes = node.loops[loop] = Wakes(node, loop)
+        node.last_loop = wakes
+    wakes.operations += 1
+    wakes.is_due = wakes.operations > IN_A_ROW
+    return wakes
+
+
 def suspend(node: Node) -> Suspended:
     """For the coroutine that runs now: its ``wake`` and itself, as ``owner``, go into a ticket.
 
     Raises:
         MisuseError: you: no asyncio loop runs this coroutine.
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise MisuseError(
-            "await on dgo's objects needs asyncio, and no asyncio loop runs here: use asyncio.run(main()), or the form "
-            "that blocks"
-        ) from None
-    wakes = node.loops.get(loop)
-    if wakes is None:
-        wakes = node.loops[loop] = Wakes(node, loop)
-    wakes.operations += 1
-    return Suspended(wakes)
+    return Suspended(wakes_of(node))

@@ -125,7 +125,10 @@ class GreenletHost:
             return None
         ticket = Ticket(self._waker, value, task)
         ticket.queue = queue
-        queue.append(ticket)
+        if queue.first is None:  # what append does, without its frame
+            queue.first = ticket
+        else:
+            queue.append(ticket)
         ticket.kind = kind
         ticket.target = target
         ticket.since = node.moment
@@ -146,6 +149,10 @@ class GreenletHost:
             with self.node.lock:
                 assert self.node.execution is not None
                 self.node.execution.parked(task, ticket)
+
+    def hurried(self) -> bool:
+        """Whether the tick has come."""
+        return self.carriers.tick
 
     def _stay_within(self, ticket: Ticket, seconds: float) -> None:
         node = self.node

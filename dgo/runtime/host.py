@@ -32,6 +32,9 @@ class Host(Protocol):
     def stay(self, ticket: Ticket) -> None:
         """Leaves the calling goroutine, which is parked on ``ticket``, until that is DONE. Without the lock."""
 
+    def hurried(self) -> bool:
+        """Whether others wait for the flow of control that runs now to let them have their turn."""
+
     def soon(self) -> None:
         """Something was queued: have it flushed within a fraction of a millisecond. Under the lock."""
 

@@ -40,19 +40,19 @@ def caller(node: Node) -> tuple[Task | None, Owner]:
 def held(task: Task | None, lock: Any) -> None:
     """The goroutine ``task`` (None: a thread) has taken ``lock``: an object of this process, or a ``Ref``."""
     if task is not None:
-        if task.holding is None:
-            task.holding = {}
-        task.holding[lock] = task.holding.get(lock, 0) + 1
+        holding = task.holding
+        if holding is None:
+            task.holding = {lock: 1}
+        else:
+            holding[lock] = holding.get(lock, 0) + 1
 
 
 def dropped(task: Task | None, lock: Any) -> None:
     """The goroutine ``task`` has unlocked ``lock``, which another one may have locked."""
     if task is not None and task.holding is not None:
-        count = task.holding.get(lock, 0)
+        count = task.holding.pop(lock, 0)
         if count > 1:
             task.holding[lock] = count - 1
-        elif count:
-            del task.holding[lock]
 
 
 def abandon_all(node: Node, task: Task) -> None:

@@ -103,6 +103,7 @@ class Node:
         self.timers = Timers()
         self.waits = Waits()
         self.loops: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # asyncio's; see ``awaiting``
+        self.last_loop: Any = None  # the value in ``loops`` that was asked for last
         self.closed: str | None = None
         self.execution: Execution | None = None
         self._handlers: dict[int, Handler] = {}

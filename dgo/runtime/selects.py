@@ -98,26 +98,28 @@ class Selects:
         """
         ready = []
         for entry in entries:
-            core = entry.core
+            _, core, _, sending, _ = entry
             if core is None or core.match is not None:
                 return None
-            if (core.lent and (entry.sending or poll)) or (core.handoffs and poll):
+            if (core.lent and (sending or poll)) or (core.stocked and (not sending or poll)):
                 return None
-            if core.stocked and (not entry.sending or poll):
+            if core.handoffs and poll:
                 return None
-            if entry.sending:
-                if core.receivers:
-                    first = core.receivers.first
+            if sending:
+                first = core.receivers.first
+                if first is not None:
                     if type(first) is not Ticket:  # remote, or the case of a select
                         return None
                     ready.append(entry)
-                elif core.closed or (not core.senders and core.slot_free()):
+                elif core.closed or (core.senders.first is None and core.slot_free()):
                     ready.append(entry)
-            elif core.senders and not core.buffer:
-                if core.senders.first.select is not None:
+            elif core.buffer:
+                ready.append(entry)
+            elif (first := core.senders.first) is not None:
+                if first.select is not None:
                     return None
                 ready.append(entry)
-            elif core.buffer or (core.closed and not core.handoffs):
+            elif core.closed and not core.handoffs:
                 ready.append(entry)
         if not ready:
             return (DEFAULT, None, False) if poll else None
@@ -144,7 +146,7 @@ class Selects:
             if entry.ref is not None:
                 self._node.remote.settle(entry.ref, "send" if entry.sending and not poll else "select")
         homes = {entry.ref.home for entry in entries if entry.ref is not None}
-        self._node.random.shuffle(entries)
+        self._shuffle(entries)
         if len(homes) == 1 and all(entry.ref is not None for entry in entries):
             return self._send_whole(homes.pop(), entries, poll, wake, owner)
         number = self._node.remote.next_number()
@@ -155,6 +157,13 @@ class Selects:
                 select.cases.append(Case(select, entry.index, entry.core, entry.sending, entry.frozen))
         self._when_whole(select.cases, poll, select.arm)
         return select
+
+    def _shuffle(self, entries: list[Entry]) -> None:
+        """As random.shuffle(), which costs as much as all the rest: the last gets any place, then the one before ..."""
+        chance = self._node.random.random
+        for last in range(len(entries) - 1, 0, -1):
+            other = int(chance() * (last + 1))
+            entries[last], entries[other] = entries[other], entries[last]
 
     def _pick(self, weights: list[int]) -> int:
         (chosen,) = self._node.random.choices(range(len(weights)), weights)

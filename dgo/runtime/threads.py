@@ -141,6 +141,10 @@ class ThreadHost:
         """See ``stand``."""
         raise AssertionError("nobody is parked by standing")
 
+    def hurried(self) -> bool:
+        """Threads take turns by themselves."""
+        return False
+
     def flush(self) -> None:
         """Sends what is queued; has the input thread look if input came meanwhile."""
         node = self.node

@@ -55,16 +55,27 @@ class _Lock(SharedObject):
 
     def _lock(self, attempt: Callable[[Any, Owner], bool], name: str, timeout: float | None, *how: Any) -> None:
         node = self._node
-        task, own = caller(node)
         core = self._core
-        if core is not None:
-            with node.lock:
+        task = node.host.current()
+        if core is None or task is None:
+            own = caller(node)[1]
+            taken = core is not None and self._attempt(core, attempt, own)
+        else:
+            own = (node.id, task.spawner, task.number)
+            lock = node.lock
+            try:  # a goroutine's short way: see ``dgo.channels``
+                lock.acquire()
                 taken = attempt(core, own)
-            if taken:
-                held(task, core)
-                return
-        self._do(name, own, timeout=timeout, undo=partial(self._withdraw, own, *how))
-        held(task, self._ref if core is None else core)
+            finally:
+                lock.release()
+        if not taken:
+            self._do(name, own, timeout=timeout, undo=partial(self._withdraw, own, *how))
+        if task is not None:
+            held(task, self._ref if core is None else core)
+
+    def _attempt(self, core: Any, attempt: Callable[[Any, Owner], bool], own: Owner) -> bool:
+        with self._node.lock:
+            return attempt(core, own)
 
     def _withdraw(self, *args: Any) -> None:
         self._tell("withdraw", *args[:-1])  # the last one is the operation's result
@@ -89,12 +100,21 @@ class _Lock(SharedObject):
     def _unlock(self, method: Callable[..., None], name: str, *args: Any) -> None:
         node = self._node
         core = self._core
-        if core is not None:
+        task = node.host.current()
+        if core is None:
+            self._ask(name, *args)
+        elif task is None:
             with node.lock:
                 method(core, *args)
         else:
-            self._ask(name, *args)
-        dropped(node.host.current(), self._ref if core is None else core)
+            lock = node.lock
+            try:  # as in _lock
+                lock.acquire()
+                method(core, *args)
+            finally:
+                lock.release()
+        if task is not None:
+            dropped(task, self._ref if core is None else core)
 
 
 class Mutex(_Lock):

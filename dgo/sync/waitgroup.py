@@ -49,8 +49,17 @@ class WaitGroup(SharedObject):
         if self._core is None:
             self._ask("add", n)
             return
-        with self._node.lock:
+        node = self._node
+        if node.execution is None:
+            with node.lock:
+                self._core.add(n)
+            return
+        lock = node.lock
+        try:  # the short way: see ``dgo.channels``
+            lock.acquire()
             self._core.add(n)
+        finally:
+            lock.release()
 
     def done(self) -> None:
         """Takes one from the counter.

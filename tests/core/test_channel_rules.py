@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dgo.core.case import Case
 from dgo.core.channel import Channel
-from dgo.core.ticket import DONE, HELD, WAITING
+from dgo.core.select import Select
+from dgo.core.ticket import DONE, HELD, WAITING, Ticket
 from dgo.errors import Cancelled, ChannelClosed, WouldBlock
 
 from .tools import Local, Remote
@@ -359,3 +361,60 @@ def test_a_cancel_in_the_middle_keeps_the_order_of_the_others():
     _, middle, _ = sends(channel, 1, 2, 3)
     middle.cancel(Cancelled())
     assert [recv.got for recv in receives(channel, 2)] == [1, 3]
+
+
+# ---- a plain operation meets a select of this process -----------------------------------------------------
+
+
+def waiting_select(channel, sending, *, homes=(), poll=False):
+    """A select that waits on two channels of this process, and perhaps on others."""
+    other = Channel(0)
+    select = Select(None, None, (1, 1), poll)
+    for index, core in enumerate((other, channel)):
+        select.cases.append(Case(select, index, core, sending, "selected" if sending else None))
+    if homes:
+        select.elsewhere(set(homes))
+    select.arm()
+    return select, other
+
+
+@pytest.mark.parametrize("capacity", [0, 1])
+def test_a_send_meets_a_select_that_waits_here_at_once(capacity):
+    channel = Channel(capacity)
+    select, other = waiting_select(channel, sending=False)
+    assert channel.try_send("value")
+    assert (select.state, select.result, select.ok) == (DONE, (1, "value"), True)
+    assert not channel.receivers
+    assert not other.receivers, "its other case has left"
+    for each in (channel, other, select):
+        each.check()
+
+
+def test_a_receive_meets_a_select_that_waits_here_at_once():
+    channel = Channel(0)
+    select, other = waiting_select(channel, sending=True)
+    assert channel.try_recv() == ("selected", True)
+    assert (select.state, select.result) == (DONE, (1, None))
+    assert not channel.senders
+    assert not other.senders, "its other case has left"
+    for each in (channel, other, select):
+        each.check()
+
+
+def test_a_select_whose_other_homes_have_not_answered_is_not_served_at_once():
+    channel = Channel(0)
+    select, _ = waiting_select(channel, sending=False, homes=[7])
+    assert not channel.try_send("value")
+    assert select.state == WAITING
+    assert list(channel.receivers) == [select.cases[1]]
+
+
+def test_who_came_before_a_select_is_served_before_it():
+    channel = Channel(0)
+    first = Ticket(None)
+    channel.recv(first)
+    select, _ = waiting_select(channel, sending=False)
+    assert channel.try_send("one")
+    assert (first.result, select.state) == ("one", WAITING)
+    assert channel.try_send("two")
+    assert select.result == (1, "two")
