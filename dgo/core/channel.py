@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 from dgo.core.handoff import Barrier, Handoff
 from dgo.core.match import Match
 from dgo.core.queue import Queue
-from dgo.core.ticket import HELD, WAITING, Party, Ticket
+from dgo.core.ticket import DONE, HELD, WAITING, Party, Ticket
 from dgo.errors import ChannelClosed
 
 if TYPE_CHECKING:
@@ -133,11 +133,19 @@ class Channel:
         sender = senders.first
         if sender is None:
             return (None, False) if self.closed and not self.handoffs else None  # nor a stock: see above
-        if type(sender) is not Ticket and sender.select is not None and not sender.select.grants():
-            return None
-        senders.take()
         value = sender.value
-        sender.complete()
+        if type(sender) is Ticket:
+            senders.take()
+            sender.state = DONE  # what complete() does, without its frame
+            sender.queue = None
+            wake = sender.wake
+            if wake is not None:
+                wake(sender)
+        elif sender.select is None or sender.select.grants():
+            senders.take()
+            sender.complete()
+        else:
+            return None
         return value, True
 
     def idle(self) -> bool:

@@ -63,7 +63,8 @@ class RWMutex:
         if not self.readers:
             raise MisuseError("runlock of an RWMutex that nobody reads: rlock() has to come first")
         self._return(owner if owner in self.readers else next(iter(self.readers)))
-        self._settle()
+        if not self.readers:  # nobody waits for one of several readers
+            self._settle()
 
     def _return(self, owner: Owner) -> None:
         self.readers[owner] -= 1

@@ -59,7 +59,8 @@ class Semaphore:
         left = self._return(node, units)
         while left:
             left = self._return(next(iter(self.held)), left)
-        self._settle()
+        if self.waiters.first is not None:
+            self._settle()
 
     def _give(self, node: int, units: int) -> None:
         self.free -= units
@@ -68,7 +69,7 @@ class Semaphore:
     def _return(self, node: int, units: int) -> int:
         """Takes up to ``units`` from what ``node`` holds; returns how many are still to be taken."""
         has = self.held.get(node, 0)
-        taken = min(has, units)
+        taken = has if has < units else units
         self.free += taken
         if taken < has:
             self.held[node] = has - taken
