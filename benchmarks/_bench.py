@@ -20,6 +20,7 @@ import functools
 import json
 import statistics
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -38,6 +39,7 @@ USUAL_REPEATS = 5
 HEAVY_REPEATS = 3  # of a peer that starts a system of its own
 QUICK = 0.1
 TINY = 0.002
+ENOUGH_SECONDS = 60  # of one contender in one comparison: then the samples that it has must do
 SCRIPT_SECONDS = 400  # after which a script ends itself, with a traceback
 
 COLUMNS = ("what", "who", "median", "range", "unit", "dgo is")
@@ -234,14 +236,18 @@ class Run:
 
     def _sampled(self, contenders: dict[str, tuple[Callable[[], Samples], int]]) -> dict[str, list[Samples]]:
         taken: dict[str, list[Samples]] = {who: [] for who in contenders}
+        seconds = dict.fromkeys(contenders, 0.0)
         for turn in range(max((times for _, times in contenders.values()), default=0)):
             for who, (sample, times) in contenders.items():
-                if turn < times and who in taken:
-                    try:
-                        taken[who].append(sample())
-                    except Exception as error:  # noqa: BLE001 - it is told, and the others are still measured
-                        self._failed(who, error)
-                        del taken[who]
+                if turn >= times or who not in taken or seconds[who] > ENOUGH_SECONDS:
+                    continue
+                started = time.perf_counter()
+                try:
+                    taken[who].append(sample())
+                except Exception as error:  # noqa: BLE001 - it is told, and the others are still measured
+                    self._failed(who, error)
+                    del taken[who]
+                seconds[who] += time.perf_counter() - started
         return taken
 
     def _failed(self, who: str, error: Exception) -> None:

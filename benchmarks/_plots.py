@@ -18,6 +18,7 @@ BLUE, ORANGE, SKY, GREY, VERMILION, GREEN = "#0072B2", "#E69F00", "#56B4E9", "#9
 LINES = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", "-."), (ORANGE, "D", ":"))
 WIDTH = 7.5  # inches
 BAR = 0.32
+STEEP = 20  # from the least to the most: beyond that lines need a logarithmic scale
 GROWTH = re.compile(r"^(?P<what>.+?), (?P<x>[\d,]+) (?P<of>[a-z ]+)$")  # "goroutines a second, 4 workers"
 
 
@@ -125,13 +126,20 @@ def curves(title: str, xlabel: str, series: dict[str, list[tuple[float, Figure]]
     first = next(iter(series.values()))[0][1]
     axes.set_xscale("log", base=2 if max(size for points in series.values() for size, _ in points) <= 64 else 10)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
-    axes.set_ylim(bottom=0)
+    axes.xaxis.minorticks_off()
+    medians = [figure.median for points in series.values() for _, figure in points]
+    logarithmic = min(medians) > 0 and max(medians) > STEEP * min(medians)
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(lambda value, _: "")
+    else:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel(xlabel)
-    axes.set_ylabel(first.unit)
+    axes.set_ylabel(f"{first.unit}{', logarithmic' if logarithmic else ''}")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.set_title(title, fontsize=9, loc="left")
     if len(series) > 1:
-        axes.legend(frameon=False)
+        fig.legend(loc="outside lower center", ncols=len(series), frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     save(pyplot, fig, target)
