@@ -34,6 +34,11 @@ class Processes:
         self._listening = listening
         self._ended = False
 
+    @property
+    def pid(self) -> int:
+        """The coordinator's process."""
+        return self._process.pid
+
     def exit_descriptor(self) -> int:
         """A new descriptor that becomes readable when the coordinator's process has ended."""
         return os.pidfd_open(self._process.pid)

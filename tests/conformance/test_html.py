@@ -166,7 +166,7 @@ def test_a_coordinator_that_does_not_answer_does_not_block_the_table(output):
 
         cluster = dgo.init(workers=1)
         cluster.workers()
-        coordinator = cluster._process.pid
+        coordinator = cluster._processes.pid
         os.kill(coordinator, signal.SIGSTOP)
         print(cluster._repr_html_())
         os.kill(coordinator, signal.SIGCONT)

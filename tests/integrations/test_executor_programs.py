@@ -121,7 +121,7 @@ def test_the_death_of_the_cluster_ends_all_futures_and_the_program(program):
         executor = dgo.Executor(max_workers=2)
         gate = dgo.Chan()
         futures = [executor.submit(gate.recv) for _ in range(5)]
-        os.kill(dgo.cluster()._process.pid, signal.SIGKILL)
+        os.kill(dgo.cluster()._processes.pid, signal.SIGKILL)
         print({type(future.exception(30)).__name__ for future in futures})
     """)
     )

@@ -100,6 +100,39 @@ def test_a_daisy_chain_of_a_thousand_stages_crosses_processes() -> None:
     assert re.match(r"1000 stages on 2 worker\(s\)", lines[1])
 
 
+async def await_gate(started: Any, gate: Any) -> None:
+    started.done()
+    async for _ in gate:
+        pass
+
+
+def wait_at_gate(started: Any, gate: Any) -> None:
+    started.done()
+    for _ in gate:
+        pass
+
+
+def park_and_release(function: Any, count: int) -> dict[str, int]:
+    """Parks so many goroutines beside this one, lets them go, and returns the tables that are not empty then."""
+    gate, started, everyone = dgo.Chan(), dgo.WaitGroup(), dgo.WaitGroup()
+    started.add(count)
+    for _ in range(count):
+        everyone.go(function, started, gate)
+    started.wait()
+    assert dgo.num_goroutine() >= count
+    gate.close()
+    everyone.wait()
+    return measures.tables()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", [wait_at_gate, await_gate])
+def test_a_hundred_thousand_parked_goroutines_of_one_worker_are_released(start, function) -> None:
+    start(1)
+    crowd = int(os.environ.get("DGO_TEST_CROWD", "100000"))  # a million needs 8 GB if they are plain, 2.5 if async
+    assert dgo.go(park_and_release, function, crowd).result(timeout=LIMIT * 5) == {}
+
+
 @pytest.mark.slow
 def test_ten_thousand_parked_goroutines_are_all_released(start) -> None:
     start(2)

@@ -40,7 +40,7 @@ cluster = dgo.init(workers=2)
 cluster.wait_for_workers(2, timeout=30)
 group = dgo.WaitGroup()
 group.go(block)
-threading.Timer(0.5, lambda: print(cluster._process.pid, flush=True)).start()
+threading.Timer(0.5, lambda: print(cluster._processes.pid, flush=True)).start()
 try:
     WAITS[sys.argv[1]]()
 except BaseException as error:

@@ -175,8 +175,8 @@ def test_a_coordinator_that_dies_while_it_starts_is_an_error_and_leaves_nothing(
             return process
         def dying(processes, seconds):
             wait(processes, seconds)
-            os.kill(processes._process.pid, signal.SIGKILL)
-            os.waitid(os.P_PID, processes._process.pid, os.WEXITED | os.WNOWAIT)
+            os.kill(processes.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, processes.pid, os.WEXITED | os.WNOWAIT)
         wait = driver.Processes.wait_until_they_listen
         driver.launch = launch
         if sys.argv[1] == "once it listens":

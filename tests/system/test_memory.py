@@ -122,7 +122,7 @@ def test_a_hundred_thousand_channels_that_travelled_leave_memory_flat(start) -> 
 @pytest.mark.slow
 def test_300_000_goroutines_in_chunks_leave_every_process_flat(start) -> None:
     cluster = start(1)
-    coordinator = cluster._process.pid
+    coordinator = cluster._processes.pid
 
     def sizes() -> dict[str, float]:
         (worker,) = measures.workers(1).values()
