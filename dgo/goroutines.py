@@ -140,11 +140,13 @@ class Goroutine(Shared, Generic[T_co]):
             outcome = core.outcome
             if outcome is not None and outcome.ending == RETURNED and type(outcome.value) in ATOMS:
                 core.asked = True
-                return cast("T_co", outcome.value)
+                atom: T_co = outcome.value
+                return atom
         value, error = self._settled(timeout)
         if error is not None:
             raise error
-        return cast("T_co", value)
+        result: T_co = value
+        return result
 
     def __await__(self) -> Generator[Any, None, T_co]:
         """As ``result()``, for coroutines. If the ``await`` is cancelled the goroutine goes on."""

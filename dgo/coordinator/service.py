@@ -59,6 +59,7 @@ class Coordinator:
         self._transport = transport
         self._workers_named = 0
         self._warned: set[int] = set()
+        self._demanding = False  # some that nobody may ever be able to run are waiting, or a worker is gone
         self._quiescence = Quiescence()
         self._activity = 0
         self._activity_before = 0
@@ -217,6 +218,7 @@ class Coordinator:
                 self.links.post(other.node, [Msg.DOWN, node, cause])
         if member.role == "worker":
             self.placement.remove_worker(node)
+            self._demanding = True
             self._drop_waiting(lambda origin: origin[0] == node)
             self._tell_drivers()
         elif member.role == "supervisor":
@@ -302,6 +304,7 @@ class Coordinator:
                     goroutine.spread = bool(options.get("spread"))
                     goroutine.labels = options.get("labels")
                     goroutine.resources = options.get("resources")
+                    self._demanding = True
             except (TypeError, ValueError, IndexError, AttributeError) as error:
                 raise ProtocolError(f"not a goroutine: {error}") from error
             waiting.append(goroutine)
@@ -363,7 +366,9 @@ class Coordinator:
                         link.buffers.extend(buffers)
                     items.append(item)
                 self.links.post(worker, [Msg.RUN, spawner, job, items])
-        self._warn_of_unplaceable()
+        if self._demanding:  # there may be many thousands to look at
+            self._demanding = False
+            self._warn_of_unplaceable()
 
     def _warn_of_unplaceable(self) -> None:
         for goroutine in self.placement.waiting:
