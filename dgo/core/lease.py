@@ -182,12 +182,18 @@ class Lease:
 
     def lost(self, origin: int) -> None:
         """``origin`` is dead, or has dropped its last handle."""
-        if origin == self.holder:
-            self._over()
-        self._shares.pop(origin, None)
+        if origin != self.holder:
+            self._shares.pop(origin, None)
+            return
+        self._end()
+        del self._shares[origin]  # first: what it had asked for still waits here, and must not bring it the next turn
+        self._take_back()
 
     def _over(self) -> None:
         self._end()
+        self._take_back()
+
+    def _take_back(self) -> None:
         if self.out:
             self._reclaim()
         self.settle()

@@ -150,3 +150,12 @@ def test_the_death_of_another_process_changes_nothing():
     channel, loan, _ = lent_to_anne(2)
     loan.lost(BOB)
     assert channel.lent == 2
+
+
+def test_who_is_lost_while_its_own_send_waits_gets_no_other_loan():
+    channel, loan, _ = lent_to_anne(4)
+    for number in range(FIRST_ASKED):
+        loan.before(lambda: None, ANNE, number)
+        loan.used(ANNE)
+    loan.lost(ANNE)
+    assert (loan.holder, channel.lent) == (None, 0)
