@@ -56,6 +56,27 @@ def plan(seed: int) -> Plan:
     return Plan(capacities, tuple(rng.random() < 0.6 for _ in capacities), scripts, rng.uniform(0.001, 0.02))
 
 
+def stream_plan(seed: int) -> Plan:
+    """The program of that seed, of goroutines that send or receive many values in a row: channels are leased."""
+    rng = random.Random(seed)
+    capacities = tuple(rng.choice([2, 4, 7]) for _ in range(rng.choice([1, 1, 2])))
+    closes = rng.random() < 0.3
+    others = rng.choice([0.0, 0.05, 0.2])
+    scripts = []
+    for goroutine in range(rng.randint(2, 6)):
+        channel = rng.randrange(len(capacities))
+        sends = rng.random() < 0.5
+        steps = []
+        for number in range(rng.randint(10, 40)):
+            if rng.random() < others:
+                steps.append(_step(rng, f"g{goroutine}", number, len(capacities), closes))
+                continue
+            each = Alternative(SEND, channel, f"g{goroutine}.{number}.0") if sends else Alternative(RECEIVE, channel)
+            steps.append(Step(rng.choice([0] * 9 + [0.001]), (each,), 0.1, True))
+        scripts.append(tuple(steps))
+    return Plan(capacities, tuple(rng.random() < 0.6 for _ in capacities), tuple(scripts), rng.uniform(0.001, 0.02))
+
+
 def _step(rng: random.Random, who: str, number: int, channels: int, closes: bool) -> Step:
     pause = rng.choice([0, 0, 0, 0.0005, 0.002])
     if closes and rng.random() < 0.03:
