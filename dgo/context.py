@@ -388,7 +388,7 @@ def timeout(seconds: float) -> Derived:
     return with_timeout(_background, seconds)
 
 
-def _check(parent: Context) -> None:
+def _check(parent: object) -> None:
     if not isinstance(parent, Context):
         hint = "; dgo.background() is the root of all" if parent is None else ""
         raise TypeError(f"a context is derived from a context, not from {parent!r:.80}{hint}")

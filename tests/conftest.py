@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 
+import pytest
+
+from dgo.runtime.build import compiled
 from dgo.runtime.threads import OWN_THREADS, ThreadHost
 
 # Where the tests are started in the background SIGINT is ignored, and every driver under test would inherit that.
@@ -22,3 +25,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         )
 
     ThreadHost.threads = _threads_of_the_program
+
+if os.environ.get("DGO_TESTED_BUILD", "") not in ("", "compiled" if compiled() else "pure"):
+    raise RuntimeError("these tests are for another build of dgo than the one that is found here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is compiled cannot be replaced by a test, nor pickled."""
+    if compiled():
+        for item in items:
+            mark = item.get_closest_marker("interpreted")
+            if mark is not None:
+                item.add_marker(pytest.mark.skip(reason=f"the compiled build: {mark.args[0]}"))

@@ -31,7 +31,7 @@ class Alarm(Channel):
         keeper: what sets its clock; opaque here.
     """
 
-    __slots__ = ("armed", "keeper", "stale")
+    __slots__ = ("__weakref__", "armed", "keeper", "stale")
 
     def __init__(self) -> None:
         super().__init__(UNLIMITED)

@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Any
 
 from dgo.core.handoff import Barrier, Handoff
 from dgo.core.match import Match
+from dgo.core.native import mypyc_attr
 from dgo.core.queue import Queue
 from dgo.core.ticket import DONE, HELD, WAITING, Party, Ticket
 from dgo.errors import ChannelClosed
@@ -56,11 +57,12 @@ CLOSED_TEXT = "the channel is closed"
 CLOSED_MEANWHILE = "the channel was closed while this send waited"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Channel:
     """The state of one channel, at its home. Values are opaque."""
 
     __slots__ = (
-        "__weakref__", "buffer", "capacity", "closed", "deferred", "handed", "handoffs", "lent", "loan", "match",
+        "buffer", "capacity", "closed", "deferred", "handed", "handoffs", "lent", "loan", "match",
         "number", "receivers", "returning", "senders", "stock", "stocked",
     )  # fmt: skip
 

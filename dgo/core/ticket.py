@@ -21,7 +21,9 @@ until that process says that a goroutine has taken it).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from dgo.core.native import mypyc_attr
 
 if TYPE_CHECKING:
     from dgo.core.case import Case
@@ -34,6 +36,7 @@ WAITING, HELD, DONE = 0, 1, 2
 Party: TypeAlias = "Ticket | Case"  # whoever can stand in a queue
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Ticket:
     """One blocked operation.
 
@@ -64,9 +67,9 @@ class Ticket:
     since: float
     timeout: float | None
 
-    remote = False
+    remote: ClassVar[bool] = False
     origin = 0
-    select = None
+    select: ClassVar[None] = None
 
     def __init__(self, wake: Callable[[Ticket], object] | None, value: Any = None, owner: Any = None) -> None:
         self.state = WAITING

@@ -414,9 +414,11 @@ class Execution:
         record = task.record
         # One that was spawned here starts without the lock: it is in no queue any more, so nobody else can have it.
         # (Who cancels it from another thread finds it started, or sees that it is taken and leaves it to us.)
-        if record is None or task.cancellation is not None or node.spawner.blocked:
+        cancelled = task.cancellation  # looked at anew under the lock, and at the end
+        if record is None or cancelled is not None or node.spawner.blocked:
             with node.lock:
-                if task.cancellation is not None:  # in the moment in which it was taken from the queue
+                cancelled = task.cancellation
+                if cancelled is not None:  # in the moment in which it was taken from the queue
                     self._uncount(task)
                     self._end(task, Outcome(Ending.CANCELLED, None))
                     return
@@ -432,7 +434,8 @@ class Execution:
         if outcome is None:
             return
         with node.lock:
-            if task.cancellation is not None and outcome.ending == RETURNED:
+            cancellation = task.cancellation
+            if cancellation is not None and outcome.ending == RETURNED:
                 self.look(task)
             self._end(task, outcome)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from greenlet import getcurrent, greenlet
 
+from dgo.core.native import mypyc_attr
 from dgo.core.queue import Queue
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["Action", "GreenletHost"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Action:
     """A piece of dgo's own work that may block, run like a goroutine. Nobody can cancel it."""
 
     __slots__ = ("action", "carrier", "job", "ticket")
 
     # Not None, so that whatever looks for a goroutine's cancellation looks closer.
-    cancellation = "nobody can cancel it"
+    cancellation: ClassVar[str | None] = "nobody can cancel it"
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
@@ -44,6 +46,7 @@ class Action:
         """It is about to wait on ``ticket``."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class GreenletHost:
     """Parks and wakes goroutines. One thread."""
 

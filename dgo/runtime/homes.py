@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dgo.core.channel import Channel
 from dgo.core.goroutine import Goroutine, Outcome
@@ -126,7 +126,7 @@ class RemoteTicket(Ticket):
 
     __slots__ = ("number", "origin", "target")
 
-    remote = True
+    remote: ClassVar[bool] = True
 
     def __init__(self, wake: Callable[[Ticket], object], origin: int, number: int, target: Any) -> None:
         super().__init__(wake)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from dgo.core.case import Case
 from dgo.core.channel import Channel
@@ -46,7 +46,7 @@ class RemoteSelect(Select):
 
     __slots__ = ("number", "origin", "target")
 
-    remote = True
+    remote: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -299,7 +299,7 @@ class ThreadHost:
                 if self.input.wait(until - now):
                     self._exited()
             if self._stopping:
-                return
+                return  # type: ignore[unreachable] # ``stop`` was called meanwhile
             try:
                 node.step()
                 if time.monotonic() >= next_housekeeping:

@@ -226,9 +226,9 @@ class LocalCluster:
 
     def _run_one(self) -> bool:
         """Lets one node that has something to do do it, chosen at random."""
-        busy = [node for node in self.nodes if node.id not in self.dead and self._busy(node)]
+        busy: list[Node | None] = [node for node in self.nodes if node.id not in self.dead and self._busy(node)]
         if self._coordinator_transport.inbox:
-            busy.append(None)  # type: ignore[arg-type] # stands for the coordinator
+            busy.append(None)  # stands for the coordinator
         if not busy:
             return False
         node = self._random.choice(busy)

@@ -13,6 +13,7 @@ timers ring, while others compute.
 
 from __future__ import annotations
 
+import dis
 import random
 import sys
 from collections import deque
@@ -28,6 +29,7 @@ from dgo.core.ticket import Ticket
 from dgo.errors import MisuseError
 from dgo.goroutines import Goroutine
 from dgo.runtime import current
+from dgo.runtime.build import compiled
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.carriers import Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
@@ -239,33 +241,53 @@ class SimulatedHost(GreenletHost):
 
 
 class ExploringLock:
-    """The lock of a simulated node. All is one thread, so it only knows whether it is held."""
+    """The lock of a simulated node. All is one thread, so it only knows whether it is held.
 
-    __slots__ = ("_depth", "_host")
+    A compiled function, which has no frame, takes it by ``with`` only.
+    """
+
+    __slots__ = ("_depth", "_host", "_public")
 
     def __init__(self, host: SimulatedHost) -> None:
         self._depth = 0
         self._host = host
+        self._public = True  # it is held by the code of a frame
 
     def acquire(self) -> bool:
-        if not self._depth:
-            self._host.point(sys._getframe(1), True)
-        self._depth += 1
-        return True
+        return self._enter(sys._getframe(1), True)
 
     def release(self) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self._host.point(sys._getframe(1), False)
+        self._leave(sys._getframe(1), True)
 
-    __enter__ = acquire
+    def __enter__(self) -> bool:
+        frame = sys._getframe(1)
+        return self._enter(frame, not compiled() or _enters_here(frame))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave(sys._getframe(1), kind is None)
+
+    def _enter(self, frame: FrameType, public: bool) -> bool:
+        if not self._depth:
+            if public:
+                self._host.point(frame, True)
+            self._public = public
+        self._depth += 1
+        return True
+
+    def _leave(self, frame: FrameType, ends: bool) -> None:
         self._depth -= 1
-        if not self._depth and kind is None:
-            self._host.point(sys._getframe(1), False)
+        if not self._depth and ends and self._public:
+            self._host.point(frame, False)
+
+
+BEFORE_WITH = dis.opmap.get("BEFORE_WITH")
+
+
+def _enters_here(frame: FrameType) -> bool:
+    """Whether a ``with`` of this frame's code begins, and not one of a compiled function that it has called."""
+    return frame.f_code.co_code[frame.f_lasti] == BEFORE_WITH
 
 
 # ---- reads without the lock ----------------------------------------------------------------------

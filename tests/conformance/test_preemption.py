@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import decimal
+import gc
 import hashlib
 import socket
 import statistics
@@ -467,3 +468,74 @@ def test_a_goroutine_that_takes_long_is_not_reported_while_nobody_waits_for_its_
     """
     ended = program(source)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+# ---- what runs unasked, inside the runtime's own steps ------------------------------------------------
+
+SENDERS, VALUES, BETWEEN = 4, 300, 40
+
+
+class Burns:
+    """Garbage in a circle, whose end takes several ticks: it comes wherever the collector happens to run."""
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        compute(0.03)
+
+
+def burn_and_send(values, mine):
+    for number in range(VALUES):
+        if number % BETWEEN == 0:
+            Burns()
+        values.send((mine, number), timeout=LIMIT)
+
+
+def crowd():
+    """Goroutines that pass values while finalizers compute inside their operations; returns what each has sent."""
+    before = gc.get_threshold()
+    gc.set_threshold(7, 3, 3)
+    try:
+        values = dgo.Chan(3)
+        senders = [dgo.go(burn_and_send, values, mine) for mine in range(SENDERS)]
+        got = [[] for _ in senders]
+        for _ in range(SENDERS * VALUES):
+            mine, number = values.recv(timeout=LIMIT)
+            got[mine].append(number)
+        for sender in senders:
+            sender.result(timeout=LIMIT)
+        return got
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_finalizers_that_compute_inside_operations_break_nothing(cluster):
+    assert dgo.go(crowd).result(timeout=LIMIT) == [list(range(VALUES))] * SENDERS
+
+
+def test_a_goroutine_whose_finalizers_compute_is_cancelled(cluster, capfd):
+    started = dgo.Chan(1)
+
+    def send_for_ever():
+        before = gc.get_threshold()
+        gc.set_threshold(7, 3, 3)
+        try:
+            values = dgo.Chan(1)
+            started.send(True)
+            while True:
+                Burns()
+                for _ in range(10):
+                    values.send(1)
+                    values.recv()
+                compute(0.01)
+        finally:
+            gc.set_threshold(*before)
+
+    for _ in range(3):
+        goroutine = dgo.go(send_for_ever)
+        started.recv(timeout=LIMIT)
+        goroutine.cancel()
+        goroutine.wait(timeout=LIMIT)
+        assert goroutine.cancelled()
+    assert "caught dgo.Cancelled" not in capfd.readouterr().err

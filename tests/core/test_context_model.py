@@ -170,6 +170,7 @@ def test_a_deep_chain_is_cancelled_without_recursion():
     assert all(context.kind == EXPIRED for context in chain)
 
 
+@pytest.mark.interpreted("the objects of the core are pickled")
 def test_a_context_can_be_copied_by_a_checker():
     root, child = Context(), Context()
     root.adopt(child)

@@ -331,6 +331,7 @@ def test_a_receive_by_another_process_calls_the_stock_back_and_gets_the_oldest_v
     assert receiver.got == 1
 
 
+@pytest.mark.interpreted("its ticket has a slot of its own for what is a slot of every compiled ticket")
 def test_a_receive_of_the_holder_waits_without_a_recall_until_its_stock_is_used_up():
     channel, stock, recalls = stocked(2)
     receiver = Asking(ANNE)

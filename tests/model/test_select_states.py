@@ -19,6 +19,8 @@ from dgo.wire.messages import Msg
 from .explore import Violation, explore, wander
 from .programs import ALWAYS_READY, ALWAYS_READY_HERE, DEFAULT, LARGE, NEVER_READY, SMALL, P, Q, R, select, world
 
+pytestmark = pytest.mark.interpreted("its states are pickled, and its mutations replace methods")
+
 # ---- what holds ------------------------------------------------------------------------------------
 
 

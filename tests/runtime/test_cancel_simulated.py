@@ -192,6 +192,7 @@ def test_a_cancel_that_comes_too_late_for_one_operation_is_raised_in_the_next(se
         cluster.run(body)
 
 
+@pytest.mark.interpreted("it replaces a method")
 @pytest.mark.parametrize("seed", range(10))
 def test_one_that_is_given_back_and_finds_no_other_worker_is_dropped(seed):
     def body():

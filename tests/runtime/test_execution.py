@@ -95,6 +95,7 @@ def test_calls_of_one_function_travel_as_one_item_and_come_back_as_one():
     assert [end[1] for end in ends[::2]] == [[1, 2, 4, 8, 16], [1, 3]]
 
 
+@pytest.mark.interpreted("it replaces a method")
 def test_keywords_and_what_is_no_scalar_travel_by_themselves():
     with LocalCluster(nodes=2, seed=1) as cluster:
         spawner = cluster.nodes[0].spawner

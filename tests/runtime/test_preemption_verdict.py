@@ -17,6 +17,7 @@ USER, OTHER_USER = "/home/somebody/program.py", "<string>"
 LIBRARY = os.path.join(os.path.dirname(os.__file__), "statistics.py")
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages", "numpy", "core.py")
 PUBLIC = os.path.join(os.path.dirname(dgo.__file__), "combine.py")
+STEP = os.path.join(os.path.dirname(dgo.__file__), "channels.py")
 SYNC = os.path.join(os.path.dirname(dgo.__file__), "sync", "once.py")
 
 
@@ -50,6 +51,11 @@ def stack_of(files):
         pytest.param([USER, INSTALLED, OTHER_USER], RAISE, id="an installed package"),
         pytest.param([USER, PUBLIC], SWITCH, id="a public module of dgo's"),
         pytest.param([USER, PUBLIC, LIBRARY], SWITCH, id="the library called by it for dgo"),
+        pytest.param([USER, STEP], SWITCH, id="a public module that calls nothing"),
+        pytest.param([USER, PUBLIC, STEP], SWITCH, id="a public module called by another"),
+        pytest.param([USER, STEP, OTHER_USER], NO, id="what runs unasked inside a step of dgo's"),
+        pytest.param([USER, STEP, LIBRARY], NO, id="the library's, that runs unasked inside a step"),
+        pytest.param([USER, STEP, OTHER_USER, PUBLIC], NO, id="dgo called by what runs unasked inside a step"),
         pytest.param([USER, SYNC, OTHER_USER], RAISE, id="the user's code called by dgo"),
         pytest.param([USER, "<frozen importlib._bootstrap>", OTHER_USER], NO, id="a module being imported"),
         pytest.param([USER, of_stdlib("importlib/__init__.py")], NO, id="import_module"),
@@ -72,6 +78,26 @@ def stack_of(files):
 def test_the_verdict_on_a_stack(files, expected):
     with dgo.testing.LocalCluster(nodes=2, seed=1) as cluster:
         assert cluster.run(lambda: dgo.go(stack_of, files).result(timeout=LIMIT)) == expected
+
+
+class Finalized:
+    """Asks for the verdict where its end finds it."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def __del__(self):
+        self.found.append(verdict(sys._getframe()))
+
+
+def test_nothing_is_raised_in_a_finalizer_where_it_would_be_lost():
+    def finalize():
+        found = []
+        Finalized(found)
+        return found
+
+    with dgo.testing.LocalCluster(nodes=2, seed=1) as cluster:
+        assert cluster.run(lambda: dgo.go(finalize).result(timeout=LIMIT)) == [SWITCH]
 
 
 def test_outside_goroutines_nothing_is_interrupted():

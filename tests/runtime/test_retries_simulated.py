@@ -191,6 +191,7 @@ def test_those_that_had_started_on_the_dead_worker_start_again_on_another_and_no
         assert_nothing_is_left(cluster)
 
 
+@pytest.mark.interpreted("it replaces a method")
 @pytest.mark.parametrize("seed", range(10))
 def test_those_that_had_not_started_on_the_dead_worker_run_once(seed):
     def body():

@@ -141,7 +141,7 @@ class HubHost(GreenletHost):
         if task is None or task.ticket is not None or self.node.lock._is_owned():  # type: ignore[attr-defined] # as threading uses it
             return
         goroutine = task if type(task) is Task else task.current()
-        if goroutine is None or goroutine.shielded:
+        if goroutine is None or goroutine.shielded or goroutine.call is not None:  # its function is not called yet
             return
         found = preemption.verdict(frame)
         if found == preemption.NO:

@@ -9,11 +9,17 @@ the goroutine's function (``dgo.runtime.calling``), or the loop of the coroutine
   weakref, dgo's own runtime; or asyncio itself was interrupted, not a coroutine or callback that it has called;
   or no goroutine's function has been called.
 * ``SWITCH``: others may run now. The caller also asks whether this thread owns the node's lock, which the stack
-  does not tell.
+  does not tell. A ``__del__`` is never more than that: what is raised in it is lost.
 * ``RAISE``: an exception may come out of nowhere here, too: it is the user's own code that was interrupted
   (or library code that it called), not one of dgo's public modules, which may be between two steps of an
   operation. Code of the user's that such a module has called is the user's again.
 * ``RAISE_IN_ASYNCIO``: as ``RAISE``, but asyncio has called that code: an exception has to be one of asyncio's.
+
+Where dgo's runtime is compiled it has no frames. What it calls on purpose is called by modules that are not compiled
+(``dgo.runtime.calling``, the snapshots). What is left is code that runs unasked inside one of its steps: a ``__del__``,
+a weakref's callback, a generator that is closed. Most of these steps are done under the node's lock. For the others
+there are the public modules that call nothing of the program's (``STEP``): whatever is above one of them on the stack,
+and is not the library of public modules itself, has been called from inside the runtime: ``NO``.
 """
 
 from __future__ import annotations
@@ -33,7 +39,7 @@ __all__ = ["NO", "RAISE", "RAISE_IN_ASYNCIO", "SWITCH", "begins_at", "may_throw"
 NO, SWITCH, RAISE, RAISE_IN_ASYNCIO = range(4)
 
 # What a file's code is.
-PROTECTED, FACADE, LIBRARY, USER, ASYNCIO = range(5)
+PROTECTED, STEP, FACADE, LIBRARY, USER, ASYNCIO = range(6)
 
 
 def _directory(file: str | None) -> str:
@@ -56,6 +62,17 @@ PUBLIC_PART = _directory(dgo.__file__)
 RUNTIME = tuple(
     f"{PUBLIC_PART}{part}{os.sep}" for part in ("cli", "coordinator", "core", "runtime", "testing", "transport", "wire")
 )
+CALL_NOTHING = frozenset(
+    f"{PUBLIC_PART}{module}.py"
+    for module in (
+        "channels",
+        "context",
+        "goroutines",
+        "selection",
+        "time",
+        *(f"sync{os.sep}{name}" for name in ("atomic", "cond", "errgroup", "locks", "map", "semaphore", "waitgroup")),
+    )
+)
 OTHERS_RUNTIME = tuple(_directory(module.__file__) for module in (gevent, greenlet, dgo_worker))
 IMPORT_MACHINERY = ("<frozen importlib", "<frozen zipimport", f"{STANDARD_LIBRARY}importlib{os.sep}")
 
@@ -72,6 +89,8 @@ def _kind(file: str) -> int:
         return ASYNCIO
     if file.startswith(RUNTIME) or file.startswith(OTHERS_RUNTIME):
         return PROTECTED
+    if file in CALL_NOTHING:
+        return STEP
     if file.startswith(PUBLIC_PART):
         return FACADE
     if file.startswith(STANDARD_LIBRARY):
@@ -107,18 +126,26 @@ def verdict(frame: FrameType | None) -> int:
     kinds = _kinds
     bases = _bases
     first = LIBRARY  # the first kind that is no library's
-    inside = False
     found = RAISE
+    inside = foreign = finalizes = False  # there are frames; others than public modules'; one of a ``__del__``
     while frame is not None:
         code = frame.f_code
         if code in bases:
             if not inside:
                 return NO
-            return SWITCH if first == FACADE else found
+            return SWITCH if first == FACADE or finalizes else found
         inside = True
         kind = kinds[code.co_filename]
         if kind == PROTECTED:
             return NO
+        if kind == STEP:
+            if foreign:
+                return NO
+            kind = FACADE
+        elif kind != FACADE:
+            foreign = True
+            if code.co_name == "__del__":
+                finalizes = True
         if kind == ASYNCIO:
             if first == LIBRARY:
                 return NO

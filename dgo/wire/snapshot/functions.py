@@ -129,7 +129,7 @@ def display_name(fn: Callable[..., Any]) -> str:
     return name.replace("<locals>.", "")
 
 
-def _whole_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+def _whole_call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     if not callable(fn):
         hint = "; pass the function and its arguments, not the call" if inspect.iscoroutine(fn) else ""
         raise TypeError(f"dgo.go() needs a function or another callable, got {type(fn).__qualname__}{hint}")
