@@ -71,12 +71,18 @@ class _Handle(Shared):
     def _ask(self, operation: str, args: list[Any], kind: str, timeout: float | None = None) -> tuple[Any, bool]:
         """One operation on a channel whose home is elsewhere: ``(frozen result, ok)``."""
         node = self._node
-        assert self._ref is not None
+        ref = self._ref
+        assert ref is not None
         with node.lock:
             node.check_open()
+            # Its home may have lent slots since the caller looked: another thread takes what comes (a driver's input
+            # thread, or sysmon). Whoever has slots does not ask, and would get no answer.
+            if operation == "send" and ref.credit:
+                node.loans.send(ref, args[0])
+                return None, True
             if args:
-                args = [node.values.write(args[0], self._ref.home)]
-            ticket = node.remote.start(self._ref, operation, args, *node.host.waker())
+                args = [node.values.write(args[0], ref.home)]
+            ticket = node.remote.start(ref, operation, args, *node.host.waker())
         result = node.wait(ticket, kind, self, timeout)
         return result, ticket.ok
 
