@@ -1,5 +1,5 @@
 """Processes that a benchmark starts: each in a family that is known by a mark in its environment, so that
-everything it started in turn can be measured, and ended whatever happens."""
+everything it started in turn can be measured, and ended whatever happens. Families may be within families."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ def environment(mark: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DGO_")}
     modules = [str(HERE), *filter(None, [kept.get("PYTHONPATH")])]
     quiet = {"RAY_DEDUP_LOGS": "0", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    return {**kept, **quiet, "PYTHONPATH": os.pathsep.join(modules), "PATH": search_path(), MARK: mark}
+    marks = ":".join(filter(None, [kept.get(MARK), mark]))
+    return {**kept, **quiet, "PYTHONPATH": os.pathsep.join(modules), "PATH": search_path(), MARK: marks}
 
 
 def family(mark: str) -> list[int]:
-    """The processes that inherited a mark."""
-    wanted = f"{MARK}={mark}".encode()
+    """The processes that inherited a mark, those of families within it too."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+            variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # it ended meanwhile, or belongs to someone else
+        marks = next((each for each in variables if each.startswith(MARK.encode() + b"=")), b"")
+        if mark.encode() in marks.partition(b"=")[2].split(b":"):
+            found.append(int(folder.name))
     return found
 
 

@@ -231,6 +231,21 @@ def test_a_peer_that_hangs_is_ended_with_all_that_it_started() -> None:
     assert [path for path in new if b"sleep\x001000" in (path / "cmdline").read_bytes()] == []
 
 
+def test_a_family_has_the_families_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _processes.marked() as outer:
+        command = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
+        inner = _processes.environment(outer)
+        monkeypatch.setenv("BENCHMARK_RUN", inner["BENCHMARK_RUN"])
+        with subprocess.Popen(
+            command, env=_processes.environment("within"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert _processes.family(outer) == _processes.family("within") == [process.pid]
+            _processes.end(outer)
+            assert process.wait(60) == -9
+
+
 def test_what_a_script_found_before_it_was_ended_counts() -> None:
     done = run("local_values.py", "--tiny", "--json")
     finding = findings(done.stdout)[0]["figures"][0]
