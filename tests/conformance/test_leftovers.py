@@ -91,8 +91,9 @@ def marked(mark: str) -> list[str]:
 
 
 def segments() -> set[str]:
-    """The names in the directory of shared memory."""
-    return {entry.name for entry in SHARED_MEMORY.iterdir()} if SHARED_MEMORY.is_dir() else set()
+    """The names in the directory of shared memory; not those of semaphores: dgo has none, other programs do."""
+    entries = SHARED_MEMORY.iterdir() if SHARED_MEMORY.is_dir() else ()
+    return {entry.name for entry in entries if not entry.name.startswith("sem.")}
 
 
 def in_use() -> str:
