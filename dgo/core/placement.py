@@ -37,6 +37,7 @@ __all__ = ["Assignment", "Load", "Placement", "Waiting"]
 FIRST_WINDOW = 16
 MAX_WINDOW = 4096
 SHORT_MEAL = 0.0005  # seconds of work, on average, that a stolen goroutine has to bring
+MEAL_TAKES = 0.004  # seconds that pass in any case, on the way there and until it reports that it is idle
 FIRST_APPETITE = 16
 MAX_APPETITE = 256
 SLOW_START = 0.02  # seconds for one goroutine to start that make a worker slow
@@ -123,7 +124,7 @@ class Load:
 
     def digest(self, now: float) -> None:
         """It is idle again: was it worth while to have sent it what it has run meanwhile?"""
-        if now - self.meal_at < SHORT_MEAL * self.meal:
+        if now - self.meal_at < MEAL_TAKES + SHORT_MEAL * self.meal:
             self.appetite = max(1, self.appetite // 2)
         else:
             self.appetite = min(MAX_APPETITE, self.appetite * 2)
