@@ -126,12 +126,10 @@ class Carriers:
                 return
 
     def unstarted(self, count: int) -> list[Any]:
-        """The oldest of the queued tasks that have not started, oldest first; at least ``count``, if there are."""
-        # Copies: others may append meanwhile. The queue may be very long, and those are mostly its first.
-        found = [task for task in list(islice(self.queue, 2 * count)) if task.carrier is None]
-        if len(found) >= count:
-            return found
-        return [task for task in list(self.queue) if task.carrier is None]
+        """The oldest of the queued tasks that have not started, oldest first: some ``count`` of them, if there are."""
+        # Copies: others may append meanwhile. Only the first, unless none has not started: the queue may be very long.
+        found = [task for task in list(islice(self.queue, 2 * count + 64)) if task.carrier is None]
+        return found or [task for task in list(self.queue) if task.carrier is None]
 
     def remove(self, task: Runnable) -> bool:
         """Takes a task that has not started out of the queue; False if it is not there (any more)."""
