@@ -27,6 +27,8 @@ CHILDREN = 10
 SMALL_SHARE = 90  # of the leaves of a lopsided node, each child but the first gets one part in so many
 ROWS = 100
 REPEATS = 3
+TRIAL = 10_000  # leaves
+MOST_SECONDS = 60  # of a sample
 MILLION = 1_000_000
 GO = str(Path(__file__).with_name("go") / "skynet.go")
 WORKERS = _tasks.WORKERS
@@ -264,6 +266,15 @@ PEERS = (
 )
 
 
+def affordable(run: _bench.Run, leaves: int) -> int:
+    """As many leaves, or a tenth of them where a trial says that all of them would take too long."""
+    seconds = sampled(by_channels, min(TRIAL, leaves))["seconds"] * leaves / MILLION
+    if seconds <= MOST_SECONDS:
+        return leaves
+    run.note(f"{leaves:,} leaves would take dgo {seconds:.0f} s here: a tenth of them is taken, and the time scaled up")
+    return power(leaves // 10)
+
+
 def measure(run: _bench.Run) -> None:
     """Measures each tree."""
     leaves = power(run.options.amount(LEAVES))
@@ -271,6 +282,7 @@ def measure(run: _bench.Run) -> None:
         if run.options.with_dgo:
             for tree in (by_channels, by_results, lopsided, nested_map):
                 sampled(tree, 100)
+            leaves = affordable(run, leaves)
         for what, tree, amount, peers in (
             ("skynet", by_channels, leaves, PEERS),
             ("skynet by results", by_results, power(leaves // 10), ()),
