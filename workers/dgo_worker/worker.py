@@ -21,7 +21,7 @@ import dgo.references
 import dgo.sync
 import dgo.time  # noqa: F401 - handles of every kind may come
 from dgo.runtime import current
-from dgo.runtime.execution import Execution, Task
+from dgo.runtime.execution import Execution
 from dgo.runtime.joining import facts_of_this_process, join
 from dgo.runtime.memory import shared_memory
 from dgo.runtime.node import Node
@@ -166,8 +166,7 @@ class Worker:
         execution.draining = True
         with node.lock:
             node.links.post(node.coordinator, [Msg.DRAIN])
-            tasks: list[Task] = [task for task in execution.live.values() if task.carrier is None]
-            self._host.give_back(len(tasks))
+            self._host.give_back(len(self._host.carriers.queue))  # whatever has not started
             node.flush()
         deadline = time.monotonic() + float(self._config.get("grace", 8.0))
 
