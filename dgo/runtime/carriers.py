@@ -12,7 +12,8 @@ are started from the hub), and when ``tick`` says that I/O has waited long enoug
 Invariants:
 
 1. An item of the queue is a task that has not started (``carrier is None``), or one that is parked and has
-   been made ready once since it parked.
+   been made ready once since it parked. What goroutines of this process spawn waits in the ``nursery`` instead; one of
+   those is started when the queue is empty, or has had ``SPREE`` turns.
 2. A carrier is the current greenlet, or holds a parked task, or is in ``idle``, or its task waits in gevent.
 3. ``pump`` runs only in the hub.
 4. Only the thread of the hub takes from the left of the queue. Any thread may append, and may remove a task
@@ -29,16 +30,24 @@ from typing import Any, Protocol
 from greenlet import getcurrent, greenlet
 
 from dgo.runtime.carrier import Carrier
+from dgo.runtime.nursery import Nursery
 
 __all__ = ["Carriers", "Runnable"]
 
 MAX_IDLE = 256  # carriers kept for reuse
+SPREE = 16  # turns of the queue while something waits in the nursery
 
 
 class Runnable(Protocol):
-    """What the run queue holds: ``carrier`` is None before it starts."""
+    """What the run queue holds.
+
+    Attributes:
+        carrier: None before it starts.
+        depth: generations from what came from elsewhere (more than 0: it waits in the nursery); -1: not to be stolen.
+    """
 
     carrier: Any
+    depth: int
 
 
 class Carriers:
@@ -51,6 +60,8 @@ class Carriers:
 
     def __init__(self, run: Callable[[Any], None], hub: greenlet | None = None) -> None:
         self.queue: deque[Any] = deque()
+        self.nursery = Nursery()
+        self._spree = SPREE
         self.tick = False
         self.hub = hub if hub is not None else getcurrent()
         self._run = run
@@ -63,18 +74,24 @@ class Carriers:
     def park(self) -> None:
         """Leaves the calling goroutine until it is made ready."""
         queue = self.queue
-        if queue and not self.tick:
-            try:
-                carrier = queue[0].carrier
-            except IndexError:  # another thread has taken it
-                self.hub.switch()
-                return
-            if carrier is not None:
-                queue.popleft()
-                if carrier is not getcurrent():
-                    carrier.switch()
-                return
-            if self._idle:
+        if not self.tick:
+            if queue and (self._spree or not self.nursery._deepest):
+                try:
+                    carrier = queue[0].carrier
+                except IndexError:  # another thread has taken it
+                    self.hub.switch()
+                    return
+                if carrier is not None:
+                    queue.popleft()
+                    if self.nursery._deepest:
+                        self._spree -= 1
+                    if carrier is not getcurrent():
+                        carrier.switch()
+                    return
+                if self._idle:
+                    self._idle.pop().switch()
+                    return
+            elif self.nursery._deepest and self._idle:
                 self._idle.pop().switch()
                 return
         self.hub.switch()
@@ -82,13 +99,16 @@ class Carriers:
     def pump(self) -> None:
         """Runs what is ready, until nothing is or the tick comes. In the hub only."""
         queue = self.queue
-        while queue and not self.tick:
+        nursery = self.nursery
+        while (queue or nursery._deepest) and not self.tick:
             try:
-                carrier = queue[0].carrier
+                carrier = queue[0].carrier if queue and (self._spree or not nursery._deepest) else None
             except IndexError:  # another thread has taken it
                 return
             if carrier is not None:
                 queue.popleft()
+                if nursery._deepest:
+                    self._spree -= 1
             elif self._idle:
                 carrier = self._idle.pop()
             else:
@@ -97,18 +117,27 @@ class Carriers:
 
     def _loop(self) -> None:
         queue = self.queue
+        nursery = self.nursery
         me = getcurrent()
         while True:
-            if not queue or self.tick:
+            if self.tick or not (queue or nursery._deepest):
                 if len(self._idle) >= MAX_IDLE:
                     return
                 self._idle.append(me)
                 self.hub.switch()
                 continue
-            try:
-                task = queue.popleft()
-            except IndexError:  # another thread has taken it
-                continue
+            if nursery._deepest and not (queue and self._spree):
+                self._spree = SPREE
+                task = nursery.take()
+                if task is None:  # another thread has taken it
+                    continue
+            else:
+                try:
+                    task = queue.popleft()
+                except IndexError:  # another thread has taken it
+                    continue
+                if nursery._deepest:
+                    self._spree -= 1
             carrier = task.carrier
             if carrier is None:
                 task.carrier = me
@@ -125,14 +154,39 @@ class Carriers:
                 queue.appendleft(task)
                 return
 
-    def unstarted(self, count: int) -> list[Any]:
-        """The oldest of the queued tasks that have not started, oldest first: some ``count`` of them, if there are."""
-        # Copies: others may append meanwhile. Only the first, unless none has not started: the queue may be very long.
-        found = [task for task in list(islice(self.queue, 2 * count + 64)) if task.carrier is None]
-        return found or [task for task in list(self.queue) if task.carrier is None]
+    def waiting(self) -> bool:
+        """True if something could run."""
+        return bool(self.queue or self.nursery)
+
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.nursery)
+
+    def steal(self, count: int) -> list[Any]:
+        """Takes up to ``count`` tasks out that have not started: the large subtrees first, then those that came early.
+
+        Looks no further into the queue than that: who stands behind many that are ready is started soon, or stolen
+        the next time.
+        """
+        found = self.nursery.steal(count)
+        if len(found) < count:
+            found += self._from_queue(count - len(found), 2 * count + 64)
+        return found
+
+    def empty(self) -> list[Any]:
+        """Takes out all tasks that have not started."""
+        count = len(self.queue)
+        return self.nursery.empty() + self._from_queue(count, count)
+
+    def _from_queue(self, count: int, looks: int) -> list[Any]:
+        # A copy: others may append meanwhile.
+        unstarted = [task for task in list(islice(self.queue, looks)) if task.carrier is None and task.depth >= 0]
+        return [task for task in unstarted[:count] if self._remove(task)]
 
     def remove(self, task: Runnable) -> bool:
-        """Takes a task that has not started out of the queue; False if it is not there (any more)."""
+        """Takes a task that has not started out; False if it is not there (any more)."""
+        return self.nursery.remove(task) if task.depth else self._remove(task)
+
+    def _remove(self, task: Runnable) -> bool:
         try:
             self.queue.remove(task)
         except ValueError:

@@ -237,7 +237,7 @@ class Coroutines:
         """Between two turns of the loop; returns whether the descriptors are to be polled."""
         if timeout is not None and timeout <= 0:
             carriers = self.host.carriers
-            if carriers.queue or carriers.tick:
+            if carriers.waiting() or carriers.tick:
                 self.host.ready(self._turns)
                 self._park()
         elif not self._input:

@@ -73,6 +73,7 @@ class Task:
         call: what it runs; None once it does.
         carrier: the greenlet that runs it, once started; of a coroutine a ``Running``.
         line: what it has written of an unfinished line, for each stream.
+        depth: how many generations it is from one that did not come from a goroutine of this process.
         options: what the coordinator has to know to place it; None if it may run anywhere.
         holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
         arrived: its handles are registered (only then is it queued).
@@ -86,6 +87,7 @@ class Task:
         "call",
         "cancellation",
         "carrier",
+        "depth",
         "holding",
         "job",
         "line",
@@ -108,6 +110,7 @@ class Task:
         self.call: Call | None = call
         self.record = record
         self.carrier: Carrier | Running | None = None
+        self.depth = 0
         self.options: dict[str, Any] | None = None
         self.line: dict[int, str] | None = None
         self.holding: dict[Any, int] | None = None
@@ -125,10 +128,11 @@ class Task:
 class Execution:
     """The goroutines of one worker. Methods are called under the node's lock unless they say otherwise."""
 
-    def __init__(self, node: Node, ready: Callable[[Any], None]) -> None:
+    def __init__(self, node: Node, ready: Callable[[Any], None], born: Callable[[Any], None]) -> None:
         self._node = node
         self.code = node.code
         self._ready = ready
+        self._born = born
         self.live: dict[tuple[int, int], Task] = {}
         self.stopping: set[Task] = set()  # started, and have not heard of a cancel()
         self.received = 0
@@ -174,7 +178,7 @@ class Execution:
         number = record.number
         task = Task(spawner, number, job, record.name, call, record)
         self.live[spawner, number] = task
-        self._ready(task)
+        self._born(task)
 
     def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
         self.last_job = job

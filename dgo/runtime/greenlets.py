@@ -15,6 +15,7 @@ from dgo.errors import Timeout
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.carriers import Carriers
 from dgo.runtime.execution import IN_QUEUE, Task
+from dgo.runtime.nursery import MAX_DEPTH
 
 if TYPE_CHECKING:
     from dgo.runtime.coroutines import Coroutines
@@ -31,6 +32,7 @@ class Action:
 
     # Not None, so that whatever looks for a goroutine's cancellation looks closer.
     cancellation: ClassVar[str | None] = "nobody can cancel it"
+    depth: ClassVar[int] = -1
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
@@ -198,7 +200,7 @@ class GreenletHost:
 
     def runnable(self) -> bool:
         """True if the run queue holds something."""
-        return bool(self._queue)
+        return self.carriers.waiting()
 
     def job(self) -> int:
         """Whose program the calling goroutine belongs to."""
@@ -211,7 +213,7 @@ class GreenletHost:
 
     def ready_count(self) -> int:
         """How many goroutines could run now."""
-        return len(self._queue)
+        return len(self.carriers)
 
     def current(self) -> Any:
         """The task of the calling goroutine."""
@@ -238,7 +240,7 @@ class GreenletHost:
         if cancelled:
             self._look(task)
             self.raise_pending(task)
-        if not self._queue and not self.carriers.tick:
+        if not self.carriers.waiting() and not self.carriers.tick:
             return  # nobody else is there
         task.ticket = IN_QUEUE
         self._queue.append(task)
@@ -313,15 +315,31 @@ class GreenletHost:
         """A task is new, or may go on."""
         self._queue.append(task)
 
+    def born(self, task: Task) -> None:
+        """A goroutine has spawned one here, if a goroutine calls this: it is one generation further."""
+        me = getcurrent()
+        if type(me) is not Carrier:
+            self.ready(task)
+            return
+        spawner = me.task
+        depth = spawner.depth if type(spawner) is Task else 0
+        task.depth = depth + 1 if depth < MAX_DEPTH else MAX_DEPTH
+        self.carriers.nursery.add(task)
+
     def unqueue(self, task: Any) -> bool:
         """Takes a task that has not started out of the run queue; False if it is not there (any more)."""
         return self.carriers.remove(task)
 
     def give_back(self, count: int) -> None:
-        """Takes up to ``count`` unstarted tasks out of the run queue, oldest first, and returns them to the
+        """Takes up to ``count`` unstarted tasks out, the large subtrees and the oldest first, and returns them to the
         coordinator."""
+        self._return(self.carriers.steal(count))
+
+    def give_all_back(self) -> None:
+        """Takes all unstarted tasks out and returns them to the coordinator."""
+        self._return(self.carriers.empty())
+
+    def _return(self, tasks: list[Any]) -> None:
         assert self.node.execution is not None
-        tasks = [task for task in self.carriers.unstarted(count) if type(task) is Task][:count]
-        tasks = [task for task in tasks if self.carriers.remove(task)]
         if tasks:
             self.node.execution.return_tasks(tasks)

@@ -121,7 +121,7 @@ class LocalCluster:
         if self._watched:
             node.lock = cast("Any", ExploringLock(host))
         if role == "worker":
-            execution = Execution(node, host.ready)
+            execution = Execution(node, host.ready, host.born)
             execution.give_back = host.give_back
             execution.unqueue = host.unqueue
             execution.begin = host.begin
@@ -239,7 +239,7 @@ class LocalCluster:
         with node.lock:
             node.links.receive()
         host = cast("SimulatedHost", node.host)
-        self._ran += bool(host.carriers.queue)
+        self._ran += host.carriers.waiting()
         over = host.turn()
         with node.lock:
             node.flush()
@@ -251,7 +251,7 @@ class LocalCluster:
     def _busy(self, node: Node) -> bool:
         return bool(
             self._transports[node.id].inbox
-            or node.host.carriers.queue  # type: ignore[attr-defined] # it is a GreenletHost
+            or node.host.carriers.waiting()  # type: ignore[attr-defined] # it is a GreenletHost
             or node.unsent
             or node.values.dropped
         )

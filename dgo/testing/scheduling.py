@@ -121,6 +121,13 @@ class SimulatedHost(GreenletHost):
         self.carriers.queue = self._queue = self._ready
         self._closing = False
 
+    def born(self, task: Task) -> None:
+        """Who is next is the seed's choice, if it chooses."""
+        if self._schedule.random is None:
+            super().born(task)
+        else:
+            self.ready(task)
+
     def turn(self) -> bool:
         """Lets goroutines run; True if the turn was over before all had run."""
         self._ready.left = self._schedule.turns
@@ -133,6 +140,7 @@ class SimulatedHost(GreenletHost):
         """Ends what is left of the goroutines. They are not heard any more."""
         self._closing = True
         self._queue.clear()
+        self.carriers.nursery.empty()
         self.carriers.tick = True
         if getcurrent() is not self.carriers.hub:
             return  # they could not come back here
@@ -143,6 +151,7 @@ class SimulatedHost(GreenletHost):
         if self._coroutines is not None:
             self._coroutines.close()
         self._queue.clear()
+        self.carriers.nursery.empty()
         self.carriers.close()
 
     def yield_(self) -> None:
@@ -231,6 +240,10 @@ class SimulatedHost(GreenletHost):
         trace.add(self.node, task, "goes on" if ticket.error is None else f"goes on: {type(ticket.error).__name__}")
 
     def _run(self, item: Any) -> None:
+        if item.depth > 0:  # it was not in the queue, which counts
+            self._ready.left -= 1
+            if self._ready.left <= 0:
+                self.carriers.tick = True
         trace = self._schedule.trace
         if trace is None or type(item) is not Task:
             super()._run(item)

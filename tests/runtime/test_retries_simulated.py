@@ -324,7 +324,7 @@ def spawn_and_give_back(started, gate, count):
     handles = [dgo.go.options(retries=1)(tell_and_wait, started, dgo.Chan()) for _ in range(count)]
     node = current.get()
     with node.lock:
-        node.host.give_back(count)
+        node.host.give_all_back()
     return [handle.result(timeout=LIMIT) for handle in handles]
 
 

@@ -188,7 +188,7 @@ class HubHost(GreenletHost):
                     continue
                 with node.lock:
                     node.flush()
-                if carriers.tick or not carriers.queue:
+                if carriers.tick or not carriers.waiting():
                     break
         except Exception:
             log.exception("an error in the worker's loop; it goes on")
@@ -244,7 +244,7 @@ class HubHost(GreenletHost):
         except Exception:
             log.exception("an error in the worker's loop; it goes on")
         self.polling = True  # from here on another thread has to wake us
-        busy = bool(self._queue or self._preempted) or self.transport.stale or self.node.unsent
+        busy = self.carriers.waiting() or bool(self._preempted) or self.transport.stale or self.node.unsent
         if busy != self._idle.active:
             if busy:
                 self._idle.start(_nothing)
@@ -313,15 +313,15 @@ class HubHost(GreenletHost):
 
     def keeps_waiting(self) -> bool:
         """True if a goroutine could go on if another one let it."""
-        return bool(self._queue or self._preempted)
+        return self.carriers.waiting() or bool(self._preempted)
 
     def ready_count(self) -> int:
         """How many goroutines could run now, or do: one does whenever another thread asks."""
-        return len(self._queue) + len(self._preempted) + (_native_thread() != self._thread_id)
+        return len(self.carriers) + len(self._preempted) + (_native_thread() != self._thread_id)
 
     def runnable(self) -> bool:
         """True if a goroutine could run now, or does: that is so whenever another thread has to ask."""
-        return bool(self._queue or self._preempted) or _native_thread() != self._thread_id
+        return self.carriers.waiting() or bool(self._preempted) or _native_thread() != self._thread_id
 
     def threads(self) -> int:
         """The hub's, and those of the program (greenlets of gevent's, most of them); not what only stands for one.

@@ -54,7 +54,7 @@ class HubSelector(WrappedSelector):
     def _let_others_run(self) -> None:
         """A loop that always has something to do."""
         host = self.host
-        if host is None or not (host.carriers.queue or host.carriers.tick):
+        if host is None or not (host.carriers.waiting() or host.carriers.tick):
             return
         if type(getcurrent()) is Carrier:
             host.yield_()

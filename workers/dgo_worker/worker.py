@@ -57,7 +57,7 @@ class Worker:
         self.node = node
         self._host = host
         self._address = _announced(config, address)
-        execution = Execution(node, host.ready)
+        execution = Execution(node, host.ready, host.born)
         execution.give_back = host.give_back
         execution.unqueue = host.unqueue
         execution.begin = host.begin
@@ -166,7 +166,7 @@ class Worker:
         execution.draining = True
         with node.lock:
             node.links.post(node.coordinator, [Msg.DRAIN])
-            self._host.give_back(len(self._host.carriers.queue))  # whatever has not started
+            self._host.give_all_back()  # whatever has not started
             node.flush()
         deadline = time.monotonic() + float(self._config.get("grace", 8.0))
 
