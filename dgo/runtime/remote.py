@@ -102,6 +102,7 @@ class Remote:
             ref.recvs[number] = ticket
             ticket.line = ref.recvs
         elif operation == "send":
+            assert not ref.credit, "a send goes into a lent slot"
             if ref.sends is None:
                 ref.sends = {}
             ref.sends[number] = ticket

@@ -146,3 +146,19 @@ def test_the_slots_of_a_killed_process_are_free_again(seed):
             cluster.kill(next(i for i, node in enumerate(cluster.nodes) if node.id == where))
 
         cluster.run(body)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_slots_may_be_lent_at_any_moment_of_a_send(seed):
+    def body():
+        def produce(ch):
+            for n in range(300):
+                ch.send(n)
+            ch.close()
+
+        ch = dgo.Chan(6)
+        dgo.go(produce, ch)
+        assert list(ch) == list(range(300))
+
+    with dgo.testing.LocalCluster(nodes=2, seed=seed, explore=True) as cluster:
+        cluster.run(body)
