@@ -55,14 +55,13 @@ class InputWait:
 
     def wait(self, seconds: float) -> list[int]:
         """Waits; returns the watched descriptors that are readable. Without the lock."""
-        found = self._poll.poll(max(0.0, seconds) * 1000)
-        if self._nudged:
+        readable = [descriptor for descriptor, _ in self._poll.poll(max(0.0, seconds) * 1000)]
+        if self._event in readable:
+            # In this order: whoever nudges in between has queued what we are about to see. The other way round its
+            # nudge would be read here and count as one that is still to come, and those after it would do nothing.
+            os.eventfd_read(self._event)
             self._nudged = False
-            try:
-                os.eventfd_read(self._event)
-            except BlockingIOError:
-                pass
-        return [descriptor for descriptor, _ in found if descriptor in self._extra]
+        return [descriptor for descriptor in readable if descriptor in self._extra]
 
     def close(self) -> None:
         """Releases the descriptor."""
