@@ -221,7 +221,7 @@ class SimulatedHost(GreenletHost):
             return
         before, task.ticket = task.ticket, IN_QUEUE
         self._queue.append(task)
-        self.carriers.park()
+        self._park()
         task.ticket = before
 
     # ---- what is noted ---------------------------------------------------------------------------

@@ -50,6 +50,27 @@ def test_a_trace_shows_who_did_what_where_and_when():
     ]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_coroutines_of_one_process_are_switched_out_too_and_their_loop_with_them(seed):
+    async def produce(ch):
+        for n in range(20):
+            await ch.asend(n)
+
+    def consume(ch):
+        return sorted(ch.recv() for _ in range(60))
+
+    def body():
+        ch = dgo.Chan(3)
+        consumer = dgo.go(consume, ch)
+        for _ in range(3):
+            dgo.go(produce, ch)
+        return consumer.result()
+
+    with LocalCluster(nodes=2, seed=seed, explore=True) as cluster:
+        assert cluster.run(body) == sorted([*range(20)] * 3)
+        assert cluster.panics == []
+
+
 def test_a_trace_that_was_not_asked_for_is_a_misuse():
     with LocalCluster() as cluster, pytest.raises(dgo.MisuseError, match="trace=True"):
         _ = cluster.trace
