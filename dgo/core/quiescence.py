@@ -108,6 +108,9 @@ class Quiescence:
         return True
 
     def waits(self) -> list[str]:
-        """Who waits for what, of all that answered last: main programs first."""
+        """Who waits for what, of all that answered last: main programs first, then each process's goroutines.
+
+        ``5 more on worker-1`` belongs to the goroutines before it.
+        """
         lines = [line for report in self._reports.values() for line in report.waits]
-        return sorted(lines, key=lambda line: line.startswith("goroutine "))
+        return sorted(lines, key=lambda line: line.startswith("goroutine ") or line[:1].isdigit())

@@ -75,3 +75,13 @@ def test_the_verdict_knows_who_waits_for_what():
     quiescence.answer(A, quiescence.begin(frozenset({A})), report(waits=["a waits"]))
     quiescence.answer(A, quiescence.second(), report(waits=["a waits"]))
     assert quiescence.waits() == ["a waits"]
+
+
+def test_main_programs_are_named_first_and_the_rest_of_many_behind_their_process():
+    workers = report(waits=["goroutine 1 waits", "goroutine 2 waits", "7 more on worker-1"])
+    driver = report(waits=["the main program on driver waits"])
+    quiescence = Quiescence()
+    wave = quiescence.begin(frozenset({A, B}))
+    quiescence.answer(A, wave, workers)
+    quiescence.answer(B, wave, driver)
+    assert quiescence.waits() == ["the main program on driver waits", *workers.waits]
