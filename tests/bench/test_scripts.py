@@ -52,4 +52,13 @@ def test_without_dgo_a_script_measures_the_others_only() -> None:
 
 def test_the_suite_runs_each_script_in_the_folder_that_is_a_row() -> None:
     files = {path.name for path in FOLDER.glob("[!_]*.py")}
-    assert files == {file for file, _ in SCRIPTS.values()} | {"local.py"}  # all local ones in one run
+    assert files == {file for file, _ in SCRIPTS.values()} | {
+        "local.py",
+        "calls.py",
+    }  # all local ones in one run; counts
+
+
+def test_the_calls_of_an_operation_are_counted() -> None:
+    rows = [line for line in run("calls.py").stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + 6
+    assert all(float(cell) > 1 for row in rows[2:] for cell in row.split("|")[2:4])
