@@ -14,7 +14,8 @@ READING = """\
 Every comparison was measured in one run, dgo and the others in turn. The column `dgo is` divides the medians:
 more than 1 is in dgo's favour, for rates, times and sizes alike. Read these ratios; the figures are
 those of one machine in one hour. Names with "raw", "bare" or "memcpy" are floors: a hand-written loop over the
-library below, no product. Go is another language, shown for its place, and not among the peers."""
+library below, no product. Go is another language, shown for its place, and not among the peers. Where the time of a row
+goes that is not met, and what comes next, stands in [How dgo works](design.md#speed)."""
 
 
 @dataclass
