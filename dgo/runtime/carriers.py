@@ -36,6 +36,7 @@ __all__ = ["Carriers", "Runnable"]
 
 MAX_IDLE = 256  # carriers kept for reuse
 SPREE = 16  # turns of the queue while something waits in the nursery
+LONGEST_YIELD = 256  # starts from the nursery before the turn of one that has yielded
 
 
 class Runnable(Protocol):
@@ -61,7 +62,7 @@ class Carriers:
     def __init__(self, run: Callable[[Any], None], hub: greenlet | None = None) -> None:
         self.queue: deque[Any] = deque()
         self.nursery = Nursery()
-        self._spree = SPREE
+        self._spree = SPREE  # turns of the queue that are left; if negative, starts from the nursery that come first
         self.tick = False
         self.hub = hub if hub is not None else getcurrent()
         self._run = run
@@ -75,7 +76,7 @@ class Carriers:
         """Leaves the calling goroutine until it is made ready."""
         queue = self.queue
         if not self.tick:
-            if queue and (self._spree or not self.nursery._deepest):
+            if queue and (self._spree > 0 or not self.nursery._deepest):
                 try:
                     carrier = queue[0].carrier
                 except IndexError:  # another thread has taken it
@@ -96,13 +97,19 @@ class Carriers:
                 return
         self.hub.switch()
 
+    def yields(self, task: Runnable) -> None:
+        """A task lets those run first that wait now, also in the nursery; the caller parks it."""
+        self.queue.append(task)
+        if self.nursery._deepest:
+            self._spree = -min(len(self.nursery), LONGEST_YIELD)
+
     def pump(self) -> None:
         """Runs what is ready, until nothing is or the tick comes. In the hub only."""
         queue = self.queue
         nursery = self.nursery
         while (queue or nursery._deepest) and not self.tick:
             try:
-                carrier = queue[0].carrier if queue and (self._spree or not nursery._deepest) else None
+                carrier = queue[0].carrier if queue and (self._spree > 0 or not nursery._deepest) else None
             except IndexError:  # another thread has taken it
                 return
             if carrier is not None:
@@ -126,8 +133,8 @@ class Carriers:
                 self._idle.append(me)
                 self.hub.switch()
                 continue
-            if nursery._deepest and not (queue and self._spree):
-                self._spree = SPREE
+            if nursery._deepest and not (queue and self._spree > 0):
+                self._spree = SPREE if self._spree >= 0 else self._spree + 1
                 task = nursery.take()
                 if task is None:  # another thread has taken it
                     continue

@@ -243,7 +243,7 @@ class GreenletHost:
         if not self.carriers.waiting() and not self.carriers.tick:
             return  # nobody else is there
         task.ticket = IN_QUEUE
-        self._queue.append(task)
+        self.carriers.yields(task)
         self._park()
         task.ticket = None
         if task.cancellation is not None and type(task) is Task:

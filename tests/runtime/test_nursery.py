@@ -199,3 +199,15 @@ def test_those_that_are_ready_and_those_that_were_spawned_both_go_on(
         return "played" if player.result() else "never"
 
     assert on_a_worker(main) == "played"
+
+
+def test_who_yields_lets_all_run_first_that_were_spawned(on_a_worker: Callable[[Callable[[], Any]], Any]) -> None:
+    def main() -> tuple[int, int]:
+        done: dgo.Chan[int] = dgo.Chan(100)
+        for number in range(50):
+            dgo.go(done.send, number)
+        before = len(done)
+        dgo.gosched()
+        return before, len(done)
+
+    assert on_a_worker(main) == (0, 50)
