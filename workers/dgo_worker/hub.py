@@ -211,10 +211,10 @@ class HubHost(GreenletHost):
         """
         self._flush()
         if self._next_preempted is None:
-            if self._queue:
+            if self.carriers.waiting():
                 self._queue.append(Action(self._flush))
             self._next_preempted = self._preempted.popleft()
-            self._queue.append(self._next_preempted)
+            self.carriers.yields(self._next_preempted)
 
     def _flush(self) -> None:
         with self.node.lock:
