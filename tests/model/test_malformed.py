@@ -12,6 +12,8 @@ from dgo.wire.messages import Msg, ProtocolError
 from .programs import select
 from .world import World
 
+pytestmark = pytest.mark.interpreted("a process of the model stands for a Node, which compiled code does not take")
+
 HOME, PEER, OTHER = 3, 4, 5
 
 

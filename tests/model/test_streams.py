@@ -32,6 +32,8 @@ from .explore import Violation, explore, wander
 from .programs import P, Q, R, select
 from .world import Goroutine, World
 
+pytestmark = pytest.mark.interpreted("a process of the model stands for a Node, which compiled code does not take")
+
 # ---- random programs -------------------------------------------------------------------------------
 
 

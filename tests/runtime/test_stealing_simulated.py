@@ -70,6 +70,7 @@ def test_a_worker_whose_goroutines_all_wait_is_known_to_be_idle(seed):
         assert cluster.run(body) == ([(2, 0), (2, 0)], [(0, 0), (0, 0)])
 
 
+@pytest.mark.interpreted("it replaces a method")
 @pytest.mark.parametrize("seed", range(5))
 def test_the_oldest_are_given_back_and_no_more_than_were_asked_for(seed, monkeypatch):
     given = []
