@@ -31,6 +31,7 @@ Invariants:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -66,7 +67,7 @@ class _Share:
         self.trusted = False
 
 
-class Lease:
+class Lease(ABC):
     """One direction of one channel.
 
     Args:
@@ -100,13 +101,13 @@ class Lease:
         self._timed = 0  # the epoch whose end was asked for
 
     @property
+    @abstractmethod
     def out(self) -> int:
         """How much the holder has not used, as far as is known here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _reclaim(self) -> None:
         """All that is out is the channel's again."""
-        raise NotImplementedError
 
     def used(self, origin: int) -> None:
         """``origin`` has asked for one operation the long way."""

@@ -76,7 +76,7 @@ class Carriers:
         """Leaves the calling goroutine until it is made ready."""
         queue = self.queue
         if not self.tick:
-            if queue and (self._spree > 0 or not self.nursery._deepest):
+            if queue and (self._spree > 0 or not self.nursery.deepest):
                 try:
                     carrier = queue[0].carrier
                 except IndexError:  # another thread has taken it
@@ -84,7 +84,7 @@ class Carriers:
                     return
                 if carrier is not None:
                     queue.popleft()
-                    if self.nursery._deepest:
+                    if self.nursery.deepest:
                         self._spree -= 1
                     if carrier is not getcurrent():
                         carrier.switch()
@@ -92,7 +92,7 @@ class Carriers:
                 if self._idle:
                     self._idle.pop().switch()
                     return
-            elif self.nursery._deepest and self._idle:
+            elif self.nursery.deepest and self._idle:
                 self._idle.pop().switch()
                 return
         self.hub.switch()
@@ -100,21 +100,21 @@ class Carriers:
     def yields(self, task: Runnable) -> None:
         """A task lets those run first that wait now, also in the nursery; the caller parks it."""
         self.queue.append(task)
-        if self.nursery._deepest:
+        if self.nursery.deepest:
             self._spree = -min(len(self.nursery), LONGEST_YIELD)
 
     def pump(self) -> None:
         """Runs what is ready, until nothing is or the tick comes. In the hub only."""
         queue = self.queue
         nursery = self.nursery
-        while (queue or nursery._deepest) and not self.tick:
+        while (queue or nursery.deepest) and not self.tick:
             try:
-                carrier = queue[0].carrier if queue and (self._spree > 0 or not nursery._deepest) else None
+                carrier = queue[0].carrier if queue and (self._spree > 0 or not nursery.deepest) else None
             except IndexError:  # another thread has taken it
                 return
             if carrier is not None:
                 queue.popleft()
-                if nursery._deepest:
+                if nursery.deepest:
                     self._spree -= 1
             elif self._idle:
                 carrier = self._idle.pop()
@@ -127,13 +127,13 @@ class Carriers:
         nursery = self.nursery
         me = getcurrent()
         while True:
-            if self.tick or not (queue or nursery._deepest):
+            if self.tick or not (queue or nursery.deepest):
                 if len(self._idle) >= MAX_IDLE:
                     return
                 self._idle.append(me)
                 self.hub.switch()
                 continue
-            if nursery._deepest and not (queue and self._spree > 0):
+            if nursery.deepest and not (queue and self._spree > 0):
                 self._spree = SPREE if self._spree >= 0 else self._spree + 1
                 task = nursery.take()
                 if task is None:  # another thread has taken it
@@ -143,7 +143,7 @@ class Carriers:
                     task = queue.popleft()
                 except IndexError:  # another thread has taken it
                     continue
-                if nursery._deepest:
+                if nursery.deepest:
                     self._spree -= 1
             carrier = task.carrier
             if carrier is None:

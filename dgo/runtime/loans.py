@@ -14,6 +14,7 @@ from dgo.core.channel import Channel
 from dgo.core.loan import Loan
 from dgo.core.ticket import WAITING, Ticket
 from dgo.runtime.shared import Ref
+from dgo.runtime.values import INT_MAX, INT_MIN
 from dgo.wire.messages import Msg, ProtocolError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["COMPANY_SECONDS", "Loans", "exported_channel"]
 COMPANY_SECONDS = 0.0005  # a value that is alone leaves at once; others follow at this interval
 TURN_SECONDS = 0.001  # how long others wait for a holder that makes something of its lease
 LOOK_EVERY = 16  # values, after which a sender that does not stop looks at the clock (less one, a power of two)
-INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1  # those that msgpack carries
 
 
 class Loans:

@@ -12,7 +12,7 @@ Who steals gets from the shallowest level, the oldest first: those are the large
 Invariants:
 
 1. A task in the nursery has not started, and stands in the level of its ``depth``, which is at least 1.
-2. No level beyond ``_deepest`` has a task. (It may be too high: others may have been taken out.)
+2. No level beyond ``deepest`` has a task. (It may be too high: others may have been taken out.)
 3. Only the hub's thread calls ``add`` and ``take``. Any thread may steal, remove, and look.
 """
 
@@ -28,27 +28,31 @@ SHALLOW_TURN = 64  # every so many starts one of the shallowest
 
 
 class Nursery:
-    """The levels. ``bool()`` is True if there may be a task."""
+    """The levels. ``bool()`` is True if there may be a task.
 
-    __slots__ = ("_deepest", "_levels", "_starts")
+    Attributes:
+        deepest: no level beyond it has a task; 0: there is none at all.
+    """
+
+    __slots__ = ("_levels", "_starts", "deepest")
 
     def __init__(self) -> None:
         self._levels: list[deque[Any]] = [deque() for _ in range(MAX_DEPTH + 1)]
-        self._deepest = 0
+        self.deepest = 0
         self._starts = 0
 
     def __bool__(self) -> bool:
-        return self._deepest > 0
+        return self.deepest > 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._levels)) if self._deepest else 0
+        return sum(map(len, self._levels)) if self.deepest else 0
 
     def add(self, task: Any) -> None:
         """A task was spawned, ``task.depth`` generations from one that came from elsewhere."""
         depth = task.depth
         self._levels[depth].append(task)
-        if depth > self._deepest:
-            self._deepest = depth
+        if depth > self.deepest:
+            self.deepest = depth
 
     def take(self) -> Any:
         """The task that starts now; None if there is none."""
@@ -62,15 +66,15 @@ class Nursery:
                         return level.popleft()
                     except IndexError:  # another thread has taken it
                         continue
-        while self._deepest:
-            level = levels[self._deepest]
+        while self.deepest:
+            level = levels[self.deepest]
             try:
                 task = level.popleft()
             except IndexError:
-                self._deepest -= 1
+                self.deepest -= 1
                 continue
             if not level:
-                self._deepest -= 1  # the next look finds the nursery empty at once, if it is
+                self.deepest -= 1  # the next look finds the nursery empty at once, if it is
             return task
         return None
 
@@ -97,7 +101,7 @@ class Nursery:
         """Asserts the invariants at the head of this module."""
         for depth, level in enumerate(self._levels):
             assert all(task.depth == depth > 0 and task.carrier is None for task in level), "1: its level"
-            assert not level or depth <= self._deepest, "2: beyond the deepest"
+            assert not level or depth <= self.deepest, "2: beyond the deepest"
 
 
 def _first(level: deque[Any], count: int) -> list[Any]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from dgo.core.channel import Channel
 from dgo.core.stock import Stock
-from dgo.runtime.loans import COMPANY_SECONDS, INT_MAX, INT_MIN, exported_channel
+from dgo.runtime.loans import COMPANY_SECONDS, exported_channel
 from dgo.runtime.shared import Ref
-from dgo.runtime.values import FRAME_LIMIT
+from dgo.runtime.values import FRAME_LIMIT, INT_MAX, INT_MIN
 from dgo.wire.messages import Msg, ProtocolError
 from dgo.wire.snapshot import Payload
 from dgo.wire.snapshot.payload import pack

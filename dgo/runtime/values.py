@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Values", "refuse_large"]
 
 FRAME_LIMIT = 1 << 16  # pickles from this size on travel in a frame of their own
-INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1
+INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1  # the numbers that msgpack carries
 
 
 def is_scalar(value: Any) -> bool:
