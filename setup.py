@@ -42,6 +42,7 @@ MODULES = (
         for name in (
             "carriers",
             "greenlets",
+            "task",
             "execution",
             "node",
             "remote",

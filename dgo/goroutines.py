@@ -14,10 +14,10 @@ from dgo.core.ticket import Ticket
 from dgo.errors import CancelledError, MisuseError
 from dgo.ids import object_name
 from dgo.runtime import current
-from dgo.runtime.execution import GoroutineExit
 from dgo.runtime.node import Node
 from dgo.runtime.options import SpawnOptions
 from dgo.runtime.shared import KINDS, Ref, Shared
+from dgo.runtime.task import GoroutineExit
 from dgo.wire.snapshot import ATOMS, Call, snapshot_call, thaw, thaw_exception
 
 __all__ = [

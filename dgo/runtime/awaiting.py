@@ -35,8 +35,8 @@ from dgo.runtime.remote import PendingOperation
 from dgo.runtime.running import Running, cancel_again
 
 if TYPE_CHECKING:
-    from dgo.runtime.execution import Task
     from dgo.runtime.node import Node
+    from dgo.runtime.task import Task
 
 __all__ = ["GOROUTINE", "OWN_DESCRIPTORS", "Suspended", "Wakes", "suspend", "wakes_of"]
 

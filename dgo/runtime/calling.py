@@ -16,7 +16,8 @@ from dgo.core.goroutine import RETURNED_NONE, Ending, Goroutine, Outcome
 from dgo.wire.snapshot import ATOMS, NO_KEYWORDS, freeze
 
 if TYPE_CHECKING:
-    from dgo.runtime.execution import Execution, Task
+    from dgo.runtime.execution import Execution
+    from dgo.runtime.task import Task
 
 __all__ = ["call_function"]
 

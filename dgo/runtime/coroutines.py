@@ -29,10 +29,10 @@ from greenlet import GreenletExit
 from dgo.core.ticket import Ticket
 from dgo.errors import MisuseError
 from dgo.runtime.awaiting import GOROUTINE, OWN_DESCRIPTORS
-from dgo.runtime.execution import Task
 from dgo.runtime.greenlets import Action
 from dgo.runtime.loops import outside
 from dgo.runtime.running import Running
+from dgo.runtime.task import Task
 from dgo.runtime.wrapped import WrappedSelector
 
 if TYPE_CHECKING:

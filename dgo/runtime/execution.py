@@ -1,10 +1,6 @@
 """Running goroutines on a worker.
 
-A :class:`Task` is a goroutine at the worker that runs it::
-
-    QUEUED ──start──> RUNNING <──> PARKED ──> (ended)
-      │
-      └──given back to the coordinator (stolen)
+The life of a goroutine here is in ``dgo.runtime.task``.
 
 Starts and ends are reported to the spawner in batches, when the worker has nothing else to do; the load is
 reported to the coordinator in the same moment. A task whose code or handles are not here yet waits outside
@@ -30,12 +26,12 @@ from dgo.core.cancellation import Cancellation
 from dgo.core.goroutine import Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Cancelled, RemoteError, SerializationError
-from dgo.ids import node_name, object_name
+from dgo.ids import node_name
 from dgo.runtime.calling import call_function
-from dgo.runtime.carrier import Carrier
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.runtime.running import Running
+from dgo.runtime.task import IN_QUEUE, GoroutineExit, Task
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import SERIES_FIELDS, SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
 from dgo.wire.snapshot import NO_KEYWORDS, Call, freeze, freeze_exception, thaw_call
@@ -43,7 +39,7 @@ from dgo.wire.snapshot import NO_KEYWORDS, Call, freeze, freeze_exception, thaw_
 if TYPE_CHECKING:
     from dgo.runtime.node import Node
 
-__all__ = ["IN_QUEUE", "Execution", "GoroutineExit", "Task"]
+__all__ = ["Execution"]
 
 log = logging.getLogger("dgo.execution")
 
@@ -52,77 +48,6 @@ LARGE_CHANGE = 8  # goroutines that came, started or ended; the coordinator lear
 SMALL_CHANGE_SECONDS = 0.003  # until it learns of a smaller one
 HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
-
-
-IN_QUEUE = Ticket(None)  # stands for the wait of a goroutine that has let others run first
-IN_QUEUE.state = DONE
-
-
-class GoroutineExit(BaseException):
-    """Raised by ``goexit()``: ends the goroutine after its ``finally`` blocks."""
-
-
-class Task:
-    """A goroutine at the worker that runs it.
-
-    Attributes:
-        spawner: the node that spawned it.
-        number: its number there.
-        job: the driver whose program it belongs to.
-        record: the spawner's record, if that is this process.
-        call: what it runs; None once it does.
-        carrier: the greenlet that runs it, once started; of a coroutine a ``Running``.
-        line: what it has written of an unfinished line, for each stream.
-        depth: how many generations it is from one that did not come from a goroutine of this process.
-        options: what the coordinator has to know to place it; None if it may run anywhere.
-        holding: the locks that it holds (see ``dgo.runtime.locks``); None until it locks one.
-        arrived: its handles are registered (only then is it queued).
-        ticket: what it waits on, or ``IN_QUEUE``; None if it computes, or waits outside dgo.
-        cancellation: the calls of ``cancel()``; None if there were none.
-        shielded: how many ``no_preempt()`` regions it is in.
-    """
-
-    __slots__ = (
-        "arrived",
-        "call",
-        "cancellation",
-        "carrier",
-        "depth",
-        "holding",
-        "job",
-        "line",
-        "name",
-        "number",
-        "options",
-        "record",
-        "shielded",
-        "spawner",
-        "ticket",
-    )
-
-    def __init__(
-        self, spawner: int, number: int, job: int, name: str, call: Call, record: Goroutine | None = None
-    ) -> None:
-        self.spawner = spawner
-        self.number = number
-        self.job = job
-        self.name = name
-        self.call: Call | None = call
-        self.record = record
-        self.carrier: Carrier | Running | None = None
-        self.depth = 0
-        self.options: dict[str, Any] | None = None
-        self.line: dict[int, str] | None = None
-        self.holding: dict[Any, int] | None = None
-        self.arrived = True
-        self.ticket: Ticket | None = None
-        self.cancellation: Cancellation | None = None
-        self.shielded = 0
-
-    @property
-    def id_text(self) -> str:
-        """Its goroutine id, for people."""
-        return object_name(self.spawner, self.number)
 
 
 class Execution:

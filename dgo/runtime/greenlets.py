@@ -14,8 +14,8 @@ from dgo.core.ticket import DONE, Ticket
 from dgo.errors import Timeout
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.carriers import Carriers
-from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.nursery import MAX_DEPTH
+from dgo.runtime.task import IN_QUEUE, Task
 
 if TYPE_CHECKING:
     from dgo.runtime.coroutines import Coroutines

@@ -22,8 +22,8 @@ from dgo.runtime.operations import register
 from dgo.runtime.shared import Ref
 
 if TYPE_CHECKING:
-    from dgo.runtime.execution import Task
     from dgo.runtime.node import Node
+    from dgo.runtime.task import Task
 
 __all__ = ["abandon_all", "caller", "dropped", "held"]
 

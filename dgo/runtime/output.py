@@ -12,8 +12,8 @@ import sys
 from functools import partial
 from typing import Any, TextIO
 
-from dgo.runtime.execution import Task
 from dgo.runtime.node import Node, complete_unless_done
+from dgo.runtime.task import Task
 from dgo.wire.messages import Msg
 
 __all__ = ["DriverOutput", "GoroutineStream", "WorkerOutput"]

@@ -10,11 +10,11 @@ from dgo.core.once import Once as Core
 from dgo.core.owner import Owner
 from dgo.errors import DgoError
 from dgo.runtime import current
-from dgo.runtime.execution import Task
 from dgo.runtime.locks import caller, dropped, held
 from dgo.runtime.node import Node
 from dgo.runtime.objects import SharedObject
 from dgo.runtime.shared import KINDS, Ref, Shared
+from dgo.runtime.task import Task
 from dgo.wire.snapshot import thaw
 
 __all__ = ["Once", "OnceStatistics"]

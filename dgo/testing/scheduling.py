@@ -32,9 +32,9 @@ from dgo.runtime import current
 from dgo.runtime.build import compiled
 from dgo.runtime.carrier import Carrier
 from dgo.runtime.carriers import Carriers
-from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import GreenletHost
 from dgo.runtime.shared import Shared
+from dgo.runtime.task import IN_QUEUE, Task
 from dgo.sync import Atomic
 from dgo.testing.trace import Trace, named, operation_of
 

@@ -12,9 +12,9 @@ from types import FrameType
 from typing import Any
 
 from dgo.ids import object_name
-from dgo.runtime.execution import Task
 from dgo.runtime.node import Node
 from dgo.runtime.shared import Shared
+from dgo.runtime.task import Task
 from dgo.selection import Case
 
 __all__ = ["Trace", "operation_of"]

@@ -10,7 +10,7 @@ import dgo
 from dgo.core.channel import Channel
 from dgo.runtime import current
 from dgo.runtime.awaiting import IN_A_ROW
-from dgo.runtime.execution import Task
+from dgo.runtime.task import Task
 from dgo.testing import LocalCluster
 
 

@@ -45,10 +45,10 @@ from greenlet import getcurrent
 from dgo.core.ticket import Ticket
 from dgo.errors import Timeout
 from dgo.runtime.carrier import Carrier
-from dgo.runtime.execution import IN_QUEUE, Task
 from dgo.runtime.greenlets import Action, GreenletHost
 from dgo.runtime.loops import outside
 from dgo.runtime.running import Running
+from dgo.runtime.task import IN_QUEUE, Task
 from dgo.runtime.threads import OWN_THREADS
 from dgo_worker import preemption
 from dgo_worker.collector import Collector

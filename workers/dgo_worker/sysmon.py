@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from gevent import monkey
 
 from dgo.runtime.calling import call_function
-from dgo.runtime.execution import Task
+from dgo.runtime.task import Task
 
 if TYPE_CHECKING:
     from dgo_worker.hub import HubHost
