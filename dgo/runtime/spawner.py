@@ -64,9 +64,8 @@ class Spawner:
         self._queued = 0  # goroutines in them
         self._series: list[Any] | None = None  # the last of the items, if it is a series
         self._series_job = 0
-        self._pinning: set[int] = (
-            set()
-        )  # those whose arguments' handles or large buffers are kept until they have ended
+        # Those whose arguments' handles or large buffers are kept until they have ended.
+        self._pinning: set[int] = set()
         self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
         self._on_cancel = self._stop  # one object for all records
         node.handle(Msg.PLACED, self._on_placed)
