@@ -57,18 +57,20 @@ class PendingOperation(Ticket):
         """Asks the home to withdraw the operation; always False: the verdict comes later."""
         if self.state == WAITING and self.doomed is None:
             self.doomed = error
-            if self.line is not None:
-                del self.line[self.number]
-                self.line = None
+            self.leave_line()
             self.posted(self.home, [Msg.CANCEL, self.number])
         return False
 
     def abort(self, error: BaseException) -> None:
         """Ends the wait with ``error``: the cluster is gone."""
+        self.leave_line()
+        super().abort(error)
+
+    def leave_line(self) -> None:
+        """It is served, or withdrawn: no lease serves it any more."""
         if self.line is not None:
             del self.line[self.number]
             self.line = None
-        super().abort(error)
 
 
 class Remote:
@@ -123,7 +125,7 @@ class Remote:
     def serve(self, ticket: PendingOperation) -> PendingOperation:
         """The caller serves the operation out of a lease: its home is told to forget it."""
         del self.pending[ticket.number]
-        _leave_line(ticket)
+        ticket.leave_line()
         self._node.links.post(ticket.home, [Msg.SERVED, ticket.number])
         return ticket
 
@@ -145,8 +147,7 @@ class Remote:
         if ticket is None or ticket.home != peer:
             return None
         del self.pending[number]
-        if ticket.line is not None:
-            _leave_line(ticket)
+        ticket.leave_line()
         return ticket
 
     def _on_done(self, peer: int, frames: list[bytes], number: int, wire: Any, ok: bool) -> None:
@@ -184,8 +185,7 @@ class Remote:
         """``peer`` is dead: nothing that was asked of it will be answered."""
         for number in [number for number, ticket in self.pending.items() if ticket.home == peer]:
             ticket = self.pending.pop(number)
-            if ticket.line is not None:
-                _leave_line(ticket)
+            ticket.leave_line()
             if ticket.state != DONE:
                 ticket.fail(
                     ChannelLost(
@@ -193,12 +193,6 @@ class Remote:
                         f"is gone ({cause}); whether this operation took effect is not known"
                     )
                 )
-
-
-def _leave_line(ticket: PendingOperation) -> None:
-    assert ticket.line is not None
-    del ticket.line[ticket.number]
-    ticket.line = None
 
 
 def lost_error(ref: Ref) -> ChannelLost:
