@@ -312,8 +312,8 @@ class HubHost(GreenletHost):
             self._wakeup.send()
 
     def keeps_waiting(self) -> bool:
-        """True if a goroutine could go on if another one let it."""
-        return self.carriers.waiting() or bool(self._preempted)
+        """True if a goroutine could go on if another one let it. (Counted: the nursery may only seem to have one.)"""
+        return bool(len(self.carriers) or self._preempted)
 
     def ready_count(self) -> int:
         """How many goroutines could run now, or do: one does whenever another thread asks."""
