@@ -13,8 +13,9 @@ from typing import Any
 
 import msgpack
 
+from dgo.core.backlog import Waiting
 from dgo.core.membership import ROLES, Member, Members, State
-from dgo.core.placement import Placement, Waiting
+from dgo.core.placement import Placement
 from dgo.core.quiescence import Quiescence, Report, Step
 from dgo.ids import node_name
 from dgo.runtime.links import Links
@@ -304,6 +305,7 @@ class Coordinator:
                     goroutine.spread = bool(options.get("spread"))
                     goroutine.labels = options.get("labels")
                     goroutine.resources = options.get("resources")
+                    _check_demand(goroutine)
                     self._demanding = True
             except (TypeError, ValueError, IndexError, AttributeError) as error:
                 raise ProtocolError(f"not a goroutine: {error}") from error
@@ -442,6 +444,17 @@ class Coordinator:
 def _interest(member: Member) -> int:
     """The log level of a member's coming and going: health checks come every few seconds."""
     return logging.DEBUG if member.role == "client" else logging.INFO
+
+
+def _check_demand(goroutine: Waiting) -> None:
+    """What is wrong with it has to be found before others wait behind it.
+
+    Raises:
+        ValueError, TypeError, AttributeError: as what is wrong has it.
+    """
+    hash(goroutine.demand())
+    if not all(isinstance(amount, (int, float)) for amount in (goroutine.resources or {}).values()):
+        raise ValueError("amounts of resources are numbers")
 
 
 def _series(origin: Origin, name: Any, key: Any, first: Any, calls: Any) -> Waiting:

@@ -16,7 +16,7 @@ under the driver's threads, the workers' goroutines and a simulated cluster.
 ``session``       exactly-once, in-order delivery between two processes
 ``references``    who holds a handle to an exported object
 ``membership``    who is in the cluster
-``placement``     which worker gets a goroutine
+``placement``     which worker gets a goroutine; with ``loads`` and ``backlog``
 ``timers``        a heap of deadlines
 ================  =================================================================
 """

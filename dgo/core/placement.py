@@ -23,121 +23,19 @@ Invariants:
 
 1. ``unstarted >= 0`` and ``live >= 0`` for each worker; ``used`` never exceeds its resources.
 2. A goroutine is in ``waiting`` exactly while no worker has it.
-3. A series in ``waiting`` is not empty, and asks for nothing: no labels, no resources, no ``spread``.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
+from heapq import heapify, heappop, heapreplace
+from itertools import islice
 from typing import Any
 
-__all__ = ["Assignment", "Load", "Placement", "Waiting"]
+from dgo.core.backlog import Backlog, Waiting
+from dgo.core.loads import Load, Loads
 
-FIRST_WINDOW = 16
-MAX_WINDOW = 4096
-SHORT_MEAL = 0.0005  # seconds of work, on average, that a stolen goroutine has to bring
-MEAL_TAKES = 0.004  # seconds that pass in any case, on the way there and until it reports that it is idle
-FIRST_APPETITE = 16
-MAX_APPETITE = 256
-SLOW_START = 0.02  # seconds for one goroutine to start that make a worker slow
-
-
-class Waiting:
-    """A goroutine that has no worker yet, or a series of them.
-
-    Attributes:
-        origin: who submitted it.
-        number: its number there; of a series the first one's.
-        item: opaque.
-        calls: None, or a series: what distinguishes each of its goroutines (opaque), which are numbered in a row.
-    """
-
-    __slots__ = ("calls", "item", "labels", "number", "origin", "resources", "spread")
-
-    def __init__(
-        self,
-        origin: Any,
-        number: int,
-        item: Any,
-        spread: bool = False,
-        labels: dict[str, str] | None = None,
-        resources: dict[str, float] | None = None,
-        calls: list[Any] | None = None,
-    ) -> None:
-        self.origin = origin
-        self.number = number
-        self.item = item
-        self.spread = spread
-        self.labels = labels
-        self.resources = resources
-        self.calls = calls
-
-    @property
-    def count(self) -> int:
-        """How many goroutines it is."""
-        return 1 if self.calls is None else len(self.calls)
-
-    def piece(self, first: int, count: int) -> Waiting:
-        """``count`` goroutines of a series, from the one numbered ``first``."""
-        assert self.calls is not None
-        begin = first - self.number
-        return Waiting(self.origin, first, self.item, calls=self.calls[begin : begin + count])
-
-
-class Load:
-    """What the coordinator knows of a worker's load."""
-
-    __slots__ = (
-        "appetite", "asked", "labels", "last", "live", "meal", "meal_at", "node", "open", "resources", "runnable",
-        "sent", "turn", "unstarted", "used", "window",
-    )  # fmt: skip
-
-    def __init__(self, node: int, labels: dict[str, str], resources: dict[str, float], now: float) -> None:
-        self.node = node
-        self.labels = labels
-        self.resources = resources
-        self.used: dict[str, float] = {}
-        self.open = True
-        self.sent = 0  # ever
-        self.unstarted = 0  # sent and not yet reported as started
-        self.runnable = 0  # as reported, plus what was sent since
-        self.live = 0
-        self.window = FIRST_WINDOW
-        self.last = now
-        self.turn = 0
-        self.asked = False  # to give some back, and it has not reported since
-        self.appetite = FIRST_APPETITE
-        self.meal = 0  # goroutines sent since it was idle
-        self.meal_at = now  # when the first of them was sent
-
-    def fits(self, goroutine: Waiting) -> bool:
-        """True if the goroutine may be placed here now."""
-        if not self.open or self.unstarted >= self.window:
-            return False
-        if goroutine.labels and any(self.labels.get(k) != v for k, v in goroutine.labels.items()):
-            return False
-        for name, amount in (goroutine.resources or {}).items():
-            if self.used.get(name, 0.0) + amount > self.resources.get(name, 0.0) + 1e-9:
-                return False
-        return True
-
-    def digest(self, now: float) -> None:
-        """It is idle again: was it worth while to have sent it what it has run meanwhile?"""
-        if now - self.meal_at < MEAL_TAKES + SHORT_MEAL * self.meal:
-            self.appetite = max(1, self.appetite // 2)
-        else:
-            self.appetite = min(MAX_APPETITE, self.appetite * 2)
-        self.meal = 0
-
-    def can_ever(self, goroutine: Waiting) -> bool:
-        """True if the goroutine could be placed here when this worker is idle."""
-        if goroutine.labels and any(self.labels.get(k) != v for k, v in goroutine.labels.items()):
-            return False
-        return all(
-            amount <= self.resources.get(name, 0.0) + 1e-9 for name, amount in (goroutine.resources or {}).items()
-        )
-
+__all__ = ["Assignment", "Placement"]
 
 Assignment = tuple[int, list[Waiting]]
 
@@ -146,8 +44,8 @@ class Placement:
     """The goroutines without a worker, and the workers' loads."""
 
     def __init__(self) -> None:
-        self.loads: dict[int, Load] = {}
-        self.waiting: deque[Waiting] = deque()
+        self.loads = Loads()
+        self.waiting = Backlog()
         self._turn = 0
         self._now = 0.0
 
@@ -155,16 +53,24 @@ class Placement:
 
     def add_worker(self, node: int, labels: dict[str, str], resources: dict[str, float], now: float) -> None:
         """A worker joins, idle."""
-        self.loads[node] = Load(node, labels, resources, now)
+        self.loads.join(Load(node, labels, resources, now))
 
     def close_worker(self, node: int) -> None:
         """The worker drains: it gets nothing more."""
-        if node in self.loads:
-            self.loads[node].open = False
+        load = self.loads.get(node)
+        if load is not None:
+            load.open = False
+            self.loads.changed(load)
+
+    def open_worker(self, node: int) -> None:
+        """It may get goroutines again."""
+        load = self.loads[node]
+        load.open = True
+        self.loads.changed(load)
 
     def remove_worker(self, node: int) -> None:
         """The worker left or died."""
-        self.loads.pop(node, None)
+        self.loads.leave(node)
 
     def report(
         self,
@@ -180,38 +86,32 @@ class Placement:
         load = self.loads.get(node)
         if load is None:
             return
-        load.asked = False
+        self.loads.answered(load)
         travelling = max(0, load.sent - received)
-        unstarted += travelling
-        runnable += travelling
-        live += travelling
-        started = max(0, load.unstarted - unstarted)
+        started = max(0, load.unstarted - unstarted - travelling)
+        load.unstarted = unstarted + travelling
+        load.runnable = runnable + travelling
+        load.live = live + travelling
         if started:
-            if not unstarted:
-                load.window = min(MAX_WINDOW, load.window * 2)
-            elif (now - load.last) / started > SLOW_START:
-                load.window = max(2, load.window // 2)
+            load.started(started, now)
         load.last = now
-        load.unstarted = unstarted
-        load.runnable = runnable
-        load.live = live
-        if not runnable and load.meal:
+        if not load.runnable and load.meal:
             load.digest(now)
         for name, amount in freed.items():
             load.used[name] = max(0.0, load.used.get(name, 0.0) - amount)
+        self.loads.changed(load)
 
     def victim(self, thief: int) -> tuple[int, int] | None:
-        """Who should give unstarted goroutines back because ``thief`` is idle, and how many.
+        """Who should give unstarted goroutines back because ``thief`` is idle, and how many: the richest, half.
 
-        The victim keeps half of what it could run now. So one that computes may lose the only goroutine that waits
-        behind it, but not the one that it is about to run.
+        Nobody while something waits that any worker may run.
         """
-        if self.waiting:
+        if None in self.waiting.lanes:
             return None
         richest, most = None, 0
-        for load in self.loads.values():
-            count = min(load.unstarted, load.runnable // 2)
-            if load.node != thief and load.open and not load.asked and count > most:
+        for load in self.loads.rich.values():
+            count = load.to_spare()
+            if load.node != thief and not load.asked and count > most:
                 richest, most = load, count
         return None if richest is None else (richest.node, most)
 
@@ -221,16 +121,17 @@ class Placement:
         No more workers than are idle, and each once until it reports; no more goroutines than a thief has an appetite
         for. What they give back goes to whoever is idle then.
         """
-        idle = [load for load in self.loads.values() if load.open and not load.runnable]
-        asked = sum(load.asked for load in self.loads.values())
+        loads = self.loads
+        if not loads.rich or len(loads.idle) <= loads.asked:
+            return []
         found = []
-        for thief in idle[asked:]:
+        for thief in islice(loads.idle.values(), loads.asked, None):
             steal = self.victim(thief.node)
             if steal is None:
                 break
             victim, count = steal
-            self.loads[victim].asked = True
             found.append((victim, min(count, thief.appetite)))
+            loads.ask(loads[victim])
         return found
 
     # ---- goroutines ------------------------------------------------------------------------------
@@ -242,64 +143,71 @@ class Placement:
     def drop(self, origin: Any) -> list[Waiting]:
         """Forgets what ``origin`` submitted (its job has ended); returns it."""
         dropped = [goroutine for goroutine in self.waiting if goroutine.origin == origin]
-        self.waiting = deque(goroutine for goroutine in self.waiting if goroutine.origin != origin)
+        self.waiting.retain(lambda goroutine: () if goroutine.origin == origin else (goroutine,))
         return dropped
 
     def withdraw(self, origin: Any, numbers: set[int]) -> list[int]:
         """Forgets those of ``numbers`` from ``origin`` that no worker has (they are cancelled); returns them."""
-        kept: deque[Waiting] = deque()
         withdrawn = []
-        for goroutine in self.waiting:
+
+        def rest(goroutine: Waiting) -> list[Waiting]:
             first, end = goroutine.number, goroutine.number + goroutine.count
             found = [n for n in range(first, end) if n in numbers] if goroutine.origin == origin else []
             if not found:
-                kept.append(goroutine)
-                continue
-            withdrawn += found
-            for number in [*found, end]:  # what is left of a series
+                return [goroutine]
+            withdrawn.extend(found)
+            left = []
+            for number in [*found, end]:  # of a series
                 if first < number:
-                    kept.append(goroutine.piece(first, number - first))
+                    left.append(goroutine.piece(first, number - first))
                 first = number + 1
-        self.waiting = kept
+            return left
+
+        self.waiting.retain(rest)
         return withdrawn
 
     def assign(self, now: float = 0.0) -> list[Assignment]:
         """Takes from ``waiting`` what can be placed now; in order, but none waits for another's resources."""
         self._now = now
         batches: dict[int, list[Waiting]] = {}
-        passed_over: list[Waiting] = []
-        while self.waiting and self._has_room():
-            goroutine = self.waiting.popleft()
+        lanes = self.waiting.lanes
+        heads = [(lane[0].arrival, number, demand) for number, (demand, lane) in enumerate(lanes.items())]
+        heapify(heads)
+        while heads and self.loads.next() is not None:
+            _, number, demand = heads[0]
+            lane = lanes[demand]
+            goroutine = lane[0]
             if goroutine.count > 1:
-                self._deal(goroutine, batches)
-                continue
-            load = self._choose(goroutine)
-            if load is None:
-                passed_over.append(goroutine)
+                left = self._deal(goroutine, batches)
+                if left is not None:
+                    lane[0] = left
+                    continue
             else:
+                load = self._choose(goroutine)
+                if load is None:  # and nobody behind it finds one now
+                    heappop(heads)
+                    continue
                 self._place(goroutine, load, 1)
                 batches.setdefault(load.node, []).append(goroutine)
-        self.waiting.extendleft(reversed(passed_over))
+            lane.popleft()
+            if lane:
+                heapreplace(heads, (lane[0].arrival, number, demand))
+            else:
+                del lanes[demand]
+                heappop(heads)
         return list(batches.items())
 
-    def _has_room(self) -> bool:
-        return any(load.open and load.unstarted < load.window for load in self.loads.values())
-
     def _choose(self, goroutine: Waiting) -> Load | None:
-        best: Load | None = None
-        best_rank: tuple[int, int, int] | None = None
-        for load in self.loads.values():
-            if load.fits(goroutine):
-                if goroutine.spread:
-                    rank = (load.live, load.runnable, load.turn)
-                else:
-                    rank = (load.runnable, load.live, load.turn)
-                if best_rank is None or rank < best_rank:
-                    best, best_rank = load, rank
-        return best
+        loads = self.loads
+        if not (goroutine.spread or goroutine.labels or goroutine.resources):
+            return loads.next()
+        fitting = (load for load in loads.values() if load.fits(goroutine))
+        if goroutine.spread:
+            return min(fitting, key=lambda load: (load.live, load.runnable, load.turn), default=None)
+        return min(fitting, key=Load.rank, default=None)
 
-    def _deal(self, series: Waiting, batches: dict[int, list[Waiting]]) -> None:
-        """Places as much of a series as the windows allow; what is left is the first of those that wait."""
+    def _deal(self, series: Waiting, batches: dict[int, list[Waiting]]) -> Waiting | None:
+        """Places as much of a series as the windows allow; returns what is left."""
         first, left = series.number, series.count
         for load, count in self._shares(left):
             piece = series.piece(first, count)
@@ -307,13 +215,11 @@ class Placement:
             batches.setdefault(load.node, []).append(piece)
             first += count
             left -= count
-        if left:
-            self.waiting.appendleft(series.piece(first, left))
+        return series.piece(first, left) if left else None
 
     def _shares(self, left: int) -> list[tuple[Load, int]]:
         """How many of ``left`` goroutines each worker gets: always the one with the fewest runnable is next."""
-        open_ones = [load for load in self.loads.values() if load.open and load.unstarted < load.window]
-        order = sorted(open_ones, key=lambda load: (load.runnable, load.live, load.turn))
+        order = self.loads.first(left)  # each of those that get any gets one at least
         shares = dict.fromkeys(order, 0)
         while left and order:
             level = min(load.runnable + shares[load] for load in order)
@@ -342,15 +248,14 @@ class Placement:
         load.meal += count
         for name, amount in (goroutine.resources or {}).items():
             load.used[name] = load.used.get(name, 0.0) + amount
+        self.loads.changed(load)
 
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""
+        self.loads.check()
         for load in self.loads.values():
             assert load.unstarted >= 0
             assert load.live >= 0
             for name, amount in load.used.items():
                 assert amount <= load.resources.get(name, 0.0) + 1e-6
-        for goroutine in self.waiting:
-            if goroutine.calls is not None:
-                assert goroutine.calls
-                assert (goroutine.labels, goroutine.resources, goroutine.spread) == (None, None, False)
+        self.waiting.check()

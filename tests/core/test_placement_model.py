@@ -8,7 +8,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dgo.core.placement import FIRST_WINDOW, MAX_APPETITE, MAX_WINDOW, Placement, Waiting
+from dgo.core.backlog import Waiting
+from dgo.core.loads import FIRST_WINDOW, MAX_APPETITE, MAX_WINDOW
+from dgo.core.placement import Placement
 
 from .tools import MANY, run
 
@@ -88,7 +90,7 @@ class PlacementModel(RuleBasedStateMachine):
         waited = list(self.placement.waiting)
         numbers = data.draw(st.sets(st.integers(0, len(self.submitted)), max_size=10))
         wanted = [goroutine for goroutine in waited if goroutine.origin == origin and goroutine.number in numbers]
-        assert self.placement.withdraw(origin, numbers) == [goroutine.number for goroutine in wanted]
+        assert sorted(self.placement.withdraw(origin, numbers)) == [goroutine.number for goroutine in wanted]
         assert list(self.placement.waiting) == [goroutine for goroutine in waited if goroutine not in wanted]
         self.gone.update(wanted)
 
@@ -161,7 +163,7 @@ class PlacementModel(RuleBasedStateMachine):
         if found is not None:
             node, count = found
             assert node != thief
-            assert not self.placement.waiting
+            assert all(goroutine.labels or goroutine.resources for goroutine in self.placement.waiting)
             assert 1 <= count <= self.placement.loads[node].unstarted // 2
 
     @rule()
@@ -169,7 +171,7 @@ class PlacementModel(RuleBasedStateMachine):
         idle = sum(load.open and not load.runnable for load in self.placement.loads.values())
         asked = {load.node for load in self.placement.loads.values() if load.asked}
         found = self.placement.steals()
-        assert not found or not self.placement.waiting
+        assert not found or all(goroutine.labels or goroutine.resources for goroutine in self.placement.waiting)
         assert len(found) + len(asked) <= max(idle, len(asked))
         for node, count in found:
             assert node not in asked
@@ -407,11 +409,32 @@ def test_a_thief_is_sent_to_the_richest_and_takes_half():
     assert placement.victim(3) == (2, 5)
 
 
-def test_nobody_is_robbed_while_goroutines_wait_for_a_worker():
+def test_nobody_is_robbed_while_goroutines_wait_that_the_thief_could_run():
     placement = with_workers(1, 2)
     placement.report(1, 0, 10, 10, 10, {}, 1.0)
+    placement.submit(some(1, labels={"zone": "nowhere"}))
+    placement.assign()
+    assert placement.victim(2) == (1, 5)
     placement.submit(some(1))
     assert placement.victim(2) is None
+
+
+def test_those_that_wait_for_the_same_are_looked_at_once():
+    placement = with_workers(1, 2, resources={"gpu": 1.0})
+    looks = []
+
+    class Demanding(Waiting):
+        @property
+        def count(self) -> int:
+            looks.append(self.number)
+            return 1
+
+    placement.submit([Demanding(1, number, None, resources={"gpu": 1.0}) for number in range(1000)])
+    assert sizes(placement) == {1: 1, 2: 1}
+    assert looks == [0, 1, 2]
+    placement.report(2, 1, 0, 0, 0, {"gpu": 1.0}, 1.0)
+    assert sizes(placement) == {2: 1}
+    assert looks == [0, 1, 2, 2, 3]
 
 
 def busy(placement: Placement, node: int, unstarted: int, runnable: int) -> None:

@@ -206,7 +206,7 @@ def test_those_that_had_not_started_on_the_dead_worker_run_once(seed):
         cluster.coordinator.placement.close_worker(cluster.nodes[2].id)
         handles = [dgo.go.options(retries=1)(tell_and_wait, started, gate) for _ in range(5)]
         arrived.recv(timeout=LIMIT)
-        cluster.coordinator.placement.loads[cluster.nodes[2].id].open = True
+        cluster.coordinator.placement.open_worker(cluster.nodes[2].id)
         cluster.kill(1)
         assert [started.recv(timeout=LIMIT) for _ in handles] == ["worker-2"] * 5
         gate.close()
@@ -331,12 +331,11 @@ def spawn_and_give_back(started, gate, count):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_stolen_one_may_run_again_on_the_worker_that_has_spawned_it(seed):
     def body():
-        loads = cluster.coordinator.placement.loads
         started, gate = dgo.Chan(4), dgo.Chan()
         parent = dgo.go(spawn_and_give_back, started, gate, 4)
         home = started.recv(timeout=LIMIT)
         thief = "worker-2" if home == "worker-1" else "worker-1"
-        loads[cluster.nodes[index_of(home)].id].open = False
+        cluster.coordinator.placement.close_worker(cluster.nodes[index_of(home)].id)
         gate.close()
         assert [started.recv(timeout=LIMIT) for _ in range(4)] == [thief] * 4
         cluster.kill(index_of(thief))

@@ -31,13 +31,14 @@ def test_a_handle_in_a_goroutine_s_arguments_outlives_its_being_stolen(seed):
 def test_a_goroutine_that_is_given_back_still_needs_its_labels(seed, monkeypatch):
     with dgo.testing.LocalCluster(nodes=4, seed=seed) as cluster:
         first, second, _unlabelled = cluster.nodes[1:]
-        loads = cluster.coordinator.placement.loads
+        placement = cluster.coordinator.placement
         for node in (first, second):
-            loads[node.id].labels["zone"] = "a"
-        loads[second.id].open = False
+            placement.loads[node.id].labels["zone"] = "a"
+        placement.close_worker(second.id)
 
         def give_back():
-            loads[first.id].open, loads[second.id].open = False, True
+            placement.close_worker(first.id)
+            placement.open_worker(second.id)
             first.host.give_back(4)
 
         # A goroutine's function is a copy: it finds this one, which runs in the same process, by name.

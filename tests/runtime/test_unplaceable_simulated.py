@@ -7,6 +7,7 @@ import pytest
 import dgo
 import dgo.testing
 import dgo.time
+from dgo.wire.messages import Msg
 
 LABELLED = dgo.go.options(labels={"zone": "a"})
 
@@ -35,7 +36,7 @@ def test_one_whose_only_worker_dies_before_it_could_take_it_is_told_of_then(seed
     with dgo.testing.LocalCluster(nodes=3, seed=seed) as cluster:
         load = cluster.coordinator.placement.loads[cluster.nodes[1].id]
         load.labels["zone"] = "a"
-        load.open = False  # it drains
+        cluster.coordinator.placement.close_worker(load.node)  # it drains
 
         def body():
             waits = LABELLED(abs, -1)
@@ -49,3 +50,28 @@ def test_one_whose_only_worker_dies_before_it_could_take_it_is_told_of_then(seed
             return before, after
 
         assert cluster.run(body) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"labels": ["zone"]},
+        {"labels": {"zone": ["a"]}},
+        {"resources": "gpu"},
+        {"resources": {"gpu": "many"}},
+    ],
+    ids=["a list", "a list of labels", "a text", "an amount that is a text"],
+)
+def test_a_demand_that_is_none_is_refused_before_anybody_waits_behind_it(options):
+    with dgo.testing.LocalCluster(nodes=2) as cluster:
+        driver = cluster.nodes[0]
+
+        def body():
+            with driver.lock:
+                item = [0, "f", b"key", [], None, [], options]
+                driver.links.post(driver.coordinator, [Msg.SUBMIT, driver.spawner.job, [item]])
+            return dgo.go(abs, -1).result(timeout=10)
+
+        assert cluster.run(body) == 1
+        assert cluster.coordinator.links.malformed == 1
+        assert not cluster.coordinator.placement.waiting
