@@ -104,22 +104,40 @@ class Goroutine(Shared, Generic[T_co]):
         core = self._core
         if core is not None and core.outcome is not None:
             return
-        node = self._node
-        with node.lock:
-            ticket = self._start("wait", *node.host.waker())
-        node.wait(ticket, "goroutine", self, timeout)
+        self._awaited("wait", timeout)
 
     def _settled(self, timeout: float | None) -> tuple[Any, BaseException | None]:
         if self._outcome is None:
-            node = self._node
-            with node.lock:
-                ticket = self._start("outcome", *node.host.waker())
-            outcome = node.wait(ticket, "goroutine", self, timeout)
+            outcome = self._awaited("outcome", timeout)
             if self._outcome is None:
                 self._outcome = thaw_outcome(outcome, self._who)
         if self._core is not None and not self._core.asked:
             self._core.asked = True
         return self._outcome
+
+    def _awaited(self, operation: str, timeout: float | None) -> Any:
+        """Blocks until it has ended; returns its outcome if that is what the operation asks for."""
+        node = self._node
+        core = self._core
+        if core is not None and node.execution is not None:
+            lock = node.lock
+            parked: Ticket | None = None
+            try:  # see "The short way" at the head of dgo/channels.py
+                lock.acquire()
+                if core.outcome is None:
+                    if operation == "outcome":
+                        core.asked = True
+                    parked = node.host.stand(core.line(), None, "goroutine", self, timeout)
+            finally:
+                lock.release()
+            if parked is not None:
+                node.host.stay(parked)
+                if parked.error is not None:
+                    raise parked.error
+                return parked.result
+        with node.lock:
+            ticket = self._start(operation, *node.host.waker())
+        return node.wait(ticket, "goroutine", self, timeout)
 
     def _who(self) -> str:
         return f"goroutine {self.id} ({self._name})"
@@ -379,9 +397,19 @@ def prepare(
 
 def start(node: Node, call: Call, options: SpawnOptions | None, on_end: Callable[[Record], object] | None) -> Record:
     """As ``Prepared(...).start(on_end)``, in one step if there is room."""
-    with node.lock:
-        if node.closed is None and node.spawner.has_room():
-            return node.spawner.spawn(call, options, on_end, node.host.job())
+    execution = node.execution
+    if execution is not None and options is None:
+        lock = node.lock
+        try:  # see "The short way" at the head of dgo/channels.py
+            lock.acquire()
+            if node.closed is None and node.spawner.has_room():
+                return execution.spawn(call, on_end)
+        finally:
+            lock.release()
+    else:
+        with node.lock:
+            if node.closed is None and node.spawner.has_room():
+                return node.spawner.spawn(call, options, on_end)
     return Prepared(node, call, options).start(on_end)
 
 
@@ -523,7 +551,7 @@ class no_preempt:  # noqa: N801 - used like the functions beside it
         node = current.peek()
         task = node.host.current() if node is not None else None
         if task is not None:
-            task.shielded += 1
+            task.extra().shielded += 1
             self._task = task
 
     def __exit__(
@@ -531,7 +559,7 @@ class no_preempt:  # noqa: N801 - used like the functions beside it
     ) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.shielded -= 1
+            task.extra().shielded -= 1
 
 
 def goexit() -> None:

@@ -165,9 +165,14 @@ class Goroutine:
         if self.outcome is not None:
             ticket.complete(self.outcome)
             return
-        if self.waiters is None:
-            self.waiters = Queue()
-        ticket.enqueue(self.waiters)
+        ticket.enqueue(self.line())
+
+    def line(self) -> Queue:
+        """Where those stand who wait for the end, which has not come."""
+        waiters = self.waiters
+        if waiters is None:
+            waiters = self.waiters = Queue()
+        return waiters
 
     def check(self) -> None:
         """Asserts the invariants at the head of this module."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING
 
-from dgo.core.goroutine import RETURNED_NONE, Ending, Goroutine, Outcome
+from dgo.core.goroutine import RETURNED_NONE, Ending, Outcome
 from dgo.wire.snapshot import ATOMS, NO_KEYWORDS, freeze
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def call_function(execution: Execution, task: Task) -> Outcome | None:
             fn = execution.code.known(call.key)
         if fn is None or args is None:
             fn, args, kwargs = execution.rebuild(task, call)
-        task.call = call = None  # what it was given is the goroutine's own now
-        if type(task.record) is Goroutine:  # one that may be run again keeps it
-            task.record.held = None
+        task.call = call = None  # what it was given is the goroutine's own now (one that may be run again keeps it)
         # The fewer calls go through C, the smaller is the stack that a parked goroutine keeps: a call of a few
         # positional arguments does not.
         count = -1 if kwargs else len(args)

@@ -184,7 +184,7 @@ class Coroutines:
 
     def _lives(self, goroutine: Task) -> bool:
         execution = self.host.node.execution
-        return execution is not None and (goroutine.spawner, goroutine.number) in execution.live
+        return execution is not None and execution.find(goroutine.spawner, goroutine.number) is goroutine
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Starts a coroutine that is no goroutine."""

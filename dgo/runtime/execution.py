@@ -23,15 +23,16 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from dgo.core.cancellation import Cancellation
-from dgo.core.goroutine import Ending, Goroutine, Outcome
+from dgo.core.goroutine import PLACED, STARTED, Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
+from dgo.core.timers import Timer
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name
 from dgo.runtime.calling import call_function
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
 from dgo.runtime.running import Running
-from dgo.runtime.task import IN_QUEUE, GoroutineExit, Task
+from dgo.runtime.task import IN_QUEUE, Extras, GoroutineExit, Task
 from dgo.runtime.values import is_scalar
 from dgo.wire.messages import SERIES_FIELDS, SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
 from dgo.wire.snapshot import NO_KEYWORDS, Call, freeze, freeze_exception, thaw_call
@@ -58,7 +59,8 @@ class Execution:
         self.code = node.code
         self._ready = ready
         self._born = born
-        self.live: dict[tuple[int, int], Task] = {}
+        self._others: dict[tuple[int, int], Task] = {}  # those that live here and are not their own records
+        self._own = 0  # how many are, and live here
         self.stopping: set[Task] = set()  # started, and have not heard of a cancel()
         self.received = 0
         self.unstarted = 0  # of those that came from the coordinator
@@ -80,7 +82,7 @@ class Execution:
         self._freed: dict[str, float] = {}
         self._reported = (0, 0, 0)  # what the coordinator knows
         self._reported_busy = False
-        self._reporting = False  # a timer for it is set
+        self._reporting: Timer | None = None  # for a report that can wait a moment
         self._wanted: dict[bytes, list[Ticket]] = {}
         node.execution = node.waits.execution = self
         node.handle(Msg.RUN, self._on_run)
@@ -96,14 +98,74 @@ class Execution:
         """How many goroutines that were spawned here, and are run here, have not started."""
         return self._entered - self._begun - self._withdrawn
 
+    def spawn(
+        self, call: Call, on_end: Callable[[Goroutine], object] | None, job: int = 0, name: str | None = None
+    ) -> Task:
+        """A goroutine of this worker has spawned one that may run anywhere: it is queued here.
+
+        Args:
+            call: what it runs.
+            on_end: called once it has ended.
+            job: whose program it belongs to; 0: the caller's.
+            name: in place of the function's.
+        """
+        node = self._node
+        values = node.values
+        values.numbers = number = values.numbers + 1
+        spawner = node.spawner
+        here = node.id
+        task = Task(here, number, job, call.name if name is None else name, call, on_end, spawner.on_cancel)
+        task.own = True
+        task.state = PLACED
+        task.where = here
+        spawner.ledger[number] = task
+        self._entered += 1
+        self._own += 1
+        self._born(task)
+        return task
+
     def enqueue_local(self, record: Goroutine, call: Call, job: int) -> None:
-        """A goroutine of this worker has spawned one."""
+        """As ``spawn``, for one that has a record in the ledger already: it may be run again."""
         self._entered += 1
         spawner = self._node.id
         number = record.number
-        task = Task(spawner, number, job, record.name, call, record)
-        self.live[spawner, number] = task
+        task = Task(spawner, number, job, record.name, call)
+        task.extra().record = record
+        self._others[spawner, number] = task
         self._born(task)
+
+    @property
+    def count(self) -> int:
+        """How many goroutines live here."""
+        return len(self._others) + self._own
+
+    @property
+    def live(self) -> dict[tuple[int, int], Task]:
+        """The goroutines that live here, by spawner and number. It looks through all of the ledger: for rare use."""
+        live = {
+            (record.spawner, record.number): record
+            for record in list(self._node.spawner.ledger.values())
+            if type(record) is Task and record.own
+        }
+        live.update(self._others)
+        return live
+
+    def disown(self) -> None:
+        """The ledger is about to end all of its goroutines, and some of them run on here."""
+        for task in self.live.values():
+            if task.own:
+                task.own = False
+                self._own -= 1
+                task.extra().record = task
+                self._others[task.spawner, task.number] = task
+
+    def find(self, spawner: int, number: int) -> Task | None:
+        """A goroutine that lives here."""
+        if spawner == self._node.id:
+            record = self._node.spawner.ledger.get(number)
+            if type(record) is Task and record.own:
+                return record
+        return self._others.get((spawner, number))
 
     def _on_run(self, peer: int, frames: list[bytes], spawner: int, job: int, items: list[Any]) -> None:
         self.last_job = job
@@ -122,14 +184,15 @@ class Execution:
             self.unstarted += 1
             call = Call(name, key, None, None, None, None, tuple(codes))
             task = Task(spawner, number, job, name, call)
-            task.options = options
-            self.live[spawner, number] = task
+            if options is not None:
+                task.extra().options = options
+            self._others[spawner, number] = task
             if wire is None:
                 call.args = tuple(scalars)
                 call.kwargs = {}
                 self._ready(task)
             else:
-                task.arrived = False
+                task.extra().arrived = False
                 call.payload = self._node.values.read(wire, spawner, frames, _Starter(self, task))
 
     def _take_series(self, spawner: int, job: int, name: str, key: bytes, first: int, calls: list[Any]) -> None:
@@ -138,7 +201,7 @@ class Execution:
             raise ProtocolError("a series has a number and calls")
         if not all(type(args) is list for args in calls):
             raise ProtocolError("the calls of a series are lists of scalars")
-        live = self.live
+        live = self._others
         ready = self._ready
         for number, args in enumerate(calls, first):
             task = Task(spawner, number, job, name, Call(name, key, None, tuple(args), NO_KEYWORDS, None, ()))
@@ -149,8 +212,8 @@ class Execution:
 
     def arrived(self, task: Task) -> None:
         """Its handles are registered at their homes: it may start, unless it has been cancelled meanwhile."""
-        task.arrived = True
-        if self.live.get((task.spawner, task.number)) is task:
+        task.extra().arrived = True
+        if self._others.get((task.spawner, task.number)) is task:
             self._ready(task)
 
     def _on_steal(self, peer: int, frames: list[bytes], count: int) -> None:
@@ -168,21 +231,21 @@ class Execution:
         node = self._node
         groups: dict[tuple[int, int], list[Any]] = {}
         for task in tasks:
-            del self.live[task.spawner, task.number]
-            if task.record is not None:
+            call = task.call
+            assert call is not None, "it has not started"
+            record = self._forget(task)
+            if record is not None:
                 self._withdrawn += 1
-                assert task.call is not None, "it has not started"
-                node.spawner.resubmit(task.record, task.call, task.job)
+                node.spawner.resubmit(record, call, task.job)
             else:
                 self.unstarted -= 1
-                self._free(task)
-                call = task.call
-                assert call is not None, "it has not started"
+                options = None if task.extras is None else task.extras.options
+                self._free(options)
                 payload = call.payload
                 if payload is not None:
                     payload = node.values.write(payload, 0, route_peer=node.coordinator, pinned=False)
                 scalars = None if payload is not None else call.args
-                item = [task.number, task.name, call.key, scalars, payload, list(call.codes), task.options]
+                item = [task.number, task.name, call.key, scalars, payload, list(call.codes), options]
                 groups.setdefault((task.spawner, task.job), []).append(item)
         for (spawner, job), items in groups.items():
             node.links.post(node.coordinator, [Msg.GIVEN, spawner, job, items])
@@ -218,7 +281,7 @@ class Execution:
                 ticket.fail(error)
 
     def _on_death(self, peer: int, cause: str) -> None:
-        for (spawner, _), _task in list(self.live.items()):
+        for spawner, _ in list(self._others):
             if spawner == peer:
                 break
         else:
@@ -231,7 +294,7 @@ class Execution:
 
     def waiting(self) -> list[Ticket]:
         """What goroutines on carriers wait on now."""
-        waiting = [task.ticket for task in list(self.live.values())]
+        waiting = [task.ticket for task in self.live.values()]
         return [ticket for ticket in waiting if ticket is not None and ticket is not IN_QUEUE]
 
     # ---- cancellation ----------------------------------------------------------------------------
@@ -246,7 +309,7 @@ class Execution:
 
     def cancel(self, spawner: int, number: int, calls: int) -> bool:
         """``cancel()`` was called ``calls`` times for a goroutine; returns False if it is not here (any more)."""
-        task = self.live.get((spawner, number))
+        task = self.find(spawner, number)
         if task is None:
             return False
         if task.cancellation is None:
@@ -340,33 +403,49 @@ class Execution:
     def run(self, task: Task) -> None:
         """Calls the task's function and reports its end. In the task's carrier, without the lock."""
         node = self._node
-        record = task.record
         # One that was spawned here starts without the lock: it is in no queue any more, so nobody else can have it.
         # (Who cancels it from another thread finds it started, or sees that it is taken and leaves it to us.)
-        cancelled = task.cancellation  # looked at anew under the lock, and at the end
-        if record is None or cancelled is not None or node.spawner.blocked:
-            with node.lock:
-                cancelled = task.cancellation
-                if cancelled is not None:  # in the moment in which it was taken from the queue
-                    self._uncount(task)
-                    self._end(task, Outcome(Ending.CANCELLED, None))
-                    return
-                if record is None:
-                    self.unstarted -= 1
-                    self._started.append(task)
-                else:
-                    node.spawner.some_started()
-        if record is not None:
+        if task.own and task.cancellation is None and not node.spawner.blocked:
             self._begun += 1
-            record.start(node.id)
+            if task.state == PLACED:
+                task.state = STARTED
+        elif not self._start(task):
+            return
         outcome = call_function(self, task)
         if outcome is None:
             return
-        with node.lock:
-            cancellation = task.cancellation
-            if cancellation is not None and outcome.ending == RETURNED:
+        lock = node.lock
+        try:  # see "The short way" at the head of dgo/channels.py
+            lock.acquire()
+            if task.own and task.extras is None and task.cancellation is None:  # what _end does, for most
+                task.own = False
+                task.carrier = None
+                self._own -= 1
+                node.spawner.end_here(task, outcome)
+                return
+            if task.cancellation is not None and outcome.ending == RETURNED:
                 self.look(task)
             self._end(task, outcome)
+        finally:
+            lock.release()
+
+    def _start(self, task: Task) -> bool:
+        """Enters its start; False: it was cancelled in the moment in which it was taken from the queue."""
+        node = self._node
+        with node.lock:
+            if task.cancellation is not None:
+                self._uncount(task)
+                self._end(task, Outcome(Ending.CANCELLED, None))
+                return False
+            record = task.record
+            if record is None:
+                self.unstarted -= 1
+                self._started.append(task)
+            else:
+                self._begun += 1
+                record.start(node.id)
+                node.spawner.some_started()
+        return True
 
     begin: Callable[[Task, Coroutine[Any, Any, Any]], object]  # set by the host: has a coroutine run
 
@@ -436,22 +515,46 @@ class Execution:
         return (payload, type_name, message, f"{traceback.rstrip()}\n({note})\n")
 
     def _end(self, task: Task, outcome: Outcome) -> None:
-        self.live.pop((task.spawner, task.number), None)
         if task.cancellation is not None:
             self.stopping.discard(task)
-        if task.line and self.before_end is not None:
-            self.before_end(task)
-        if task.options:
-            self._free(task)
-        if task.holding:
-            abandon_all(self._node, task)
-        if task.record is not None:
-            self._node.spawner.end_here(task.record, outcome)
+        if task.extras is not None:
+            self._unload(task, task.extras)
+        record = self._forget(task)
+        if record is not None:
+            self._node.spawner.end_here(record, outcome)
             return
         started = self._started
         if started and started[-1] is task:  # nobody need hear of the start any more
             started.pop()
         self._note_end(task, outcome)
+
+    def _unload(self, task: Task, extras: Extras) -> None:
+        """A task that ends leaves nothing behind."""
+        if extras.line and self.before_end is not None:
+            self.before_end(task)
+        self._free(extras.options)
+        if extras.holding:
+            abandon_all(self._node, task)
+
+    def _forget(self, task: Task) -> Goroutine | None:
+        """It does not live here any more; returns its record, if that is here.
+
+        Whoever has a handle keeps the record, and so the task: that keeps nothing else alive.
+        """
+        if not task.own:
+            self._others.pop((task.spawner, task.number), None)
+            extras = task.extras
+            if extras is None:
+                return None
+            record, extras.record = extras.record, None
+            return record
+        self._own -= 1
+        task.own = False
+        task.call = None
+        task.carrier = None
+        task.cancellation = None
+        task.extras = None
+        return task
 
     def _note_end(self, task: Task, outcome: Outcome) -> None:
         """Its spawner will be told how it ended."""
@@ -479,9 +582,9 @@ class Execution:
         if self._unreported >= REPORT_AT:
             self._report_ends()
 
-    def _free(self, task: Task) -> None:
-        """The coordinator need not reserve its resources here any longer."""
-        for name, amount in ((task.options or {}).get("resources") or {}).items():
+    def _free(self, options: dict[str, Any] | None) -> None:
+        """The coordinator need not reserve a goroutine's resources here any longer."""
+        for name, amount in ((options or {}).get("resources") or {}).items():
             self._freed[name] = self._freed.get(name, 0.0) + amount
 
     # ---- reports ---------------------------------------------------------------------------------
@@ -500,7 +603,7 @@ class Execution:
         begun, self._started = self._started, []
         started: dict[int, list[int]] = {}
         for task in begun:
-            if self.live.get((task.spawner, task.number)) is task:  # else its end says enough
+            if self._others.get((task.spawner, task.number)) is task:  # else its end says enough
                 started.setdefault(task.spawner, []).append(task.number)
         for spawner, numbers in started.items():
             self._node.links.post(spawner, [Msg.STARTED, numbers])
@@ -515,18 +618,19 @@ class Execution:
         if self._ended:
             self._report_ends()
         received, unstarted, live = self._reported
-        change = abs(self.unstarted + self.unstarted_local - unstarted) + abs(len(self.live) - live)
+        change = abs(self.unstarted + self.unstarted_local - unstarted) + abs(self.count - live)
         change += self.received - received
         change += (self.ready_count() > 0) != self._reported_busy
         if change >= LARGE_CHANGE or self._freed:
             self._report_load()
-        elif change and not self._reporting:
-            self._reporting = True
-            self._node.set_timer(self._node.clock() + SMALL_CHANGE_SECONDS, self._report_load)
+        elif change and self._reporting is None:
+            self._reporting = self._node.set_timer(self._node.clock() + SMALL_CHANGE_SECONDS, self._report_load)
 
     def _report_load(self, always: bool = False) -> None:
-        self._reporting = False
-        load = (self.received, self.unstarted + self.unstarted_local, len(self.live))
+        if self._reporting is not None:
+            self._node.timers.cancel(self._reporting)
+            self._reporting = None
+        load = (self.received, self.unstarted + self.unstarted_local, self.count)
         ready = self.ready_count()
         if always or load != self._reported or (ready > 0) != self._reported_busy or self._freed:
             self._reported = load

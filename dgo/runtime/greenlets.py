@@ -316,13 +316,20 @@ class GreenletHost:
         self._queue.append(task)
 
     def born(self, task: Task) -> None:
-        """A goroutine has spawned one here, if a goroutine calls this: it is one generation further."""
+        """One was spawned here: if a goroutine calls this it is one generation further, and of the same job."""
         me = getcurrent()
-        if type(me) is not Carrier:
-            self.ready(task)
-            return
-        spawner = me.task
-        depth = spawner.depth if type(spawner) is Task else 0
+        spawner = me.task if type(me) is Carrier else None
+        if type(spawner) is Task:
+            depth = spawner.depth
+            if not task.job:
+                task.job = spawner.job
+        else:
+            if not task.job:
+                task.job = self.job()
+            if spawner is None:
+                self.ready(task)
+                return
+            depth = 0
         task.depth = depth + 1 if depth < MAX_DEPTH else MAX_DEPTH
         self.carriers.nursery.add(task)
 

@@ -40,24 +40,26 @@ def caller(node: Node) -> tuple[Task | None, Owner]:
 def held(task: Task | None, lock: Any) -> None:
     """The goroutine ``task`` (None: a thread) has taken ``lock``: an object of this process, or a ``Ref``."""
     if task is not None:
-        holding = task.holding
+        extras = task.extra()
+        holding = extras.holding
         if holding is None:
-            task.holding = {lock: 1}
+            extras.holding = {lock: 1}
         else:
             holding[lock] = holding.get(lock, 0) + 1
 
 
 def dropped(task: Task | None, lock: Any) -> None:
     """The goroutine ``task`` has unlocked ``lock``, which another one may have locked."""
-    if task is not None and task.holding is not None:
-        count = task.holding.pop(lock, 0)
+    if task is not None and task.extras is not None and (holding := task.extras.holding):
+        count = holding.pop(lock, 0)
         if count > 1:
-            task.holding[lock] = count - 1
+            holding[lock] = count - 1
 
 
 def abandon_all(node: Node, task: Task) -> None:
     """The goroutine ``task`` has ended with locks in its hands. Under the node's lock."""
-    holding, task.holding = task.holding, None
+    extras = task.extra()
+    holding, extras.holding = extras.holding, None
     who = (node.id, task.spawner, task.number)
     for lock in holding or ():
         if not isinstance(lock, Ref):

@@ -53,6 +53,11 @@ class SpawnOptions:
         """True if the process that spawns may run it itself."""
         return not (self.spread or self.labels or self.resources)
 
+    @property
+    def name_only(self) -> bool:
+        """True if all that is special is the name."""
+        return self.anywhere and not self.limited
+
     def wire(self) -> dict[str, Any] | None:
         """What the coordinator needs to know."""
         if self.anywhere:

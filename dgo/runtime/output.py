@@ -36,13 +36,14 @@ class WorkerOutput:
 
     def write(self, task: Task, stream: int, text: str) -> None:
         """A goroutine writes ``text``."""
-        if task.line is None:
-            task.line = {}
-        text = task.line.get(stream, "") + text
+        extras = task.extra()
+        if extras.line is None:
+            extras.line = {}
+        text = extras.line.get(stream, "") + text
         whole, newline, rest = text.rpartition("\n")
         if len(rest) > LONGEST_LINE:
             whole, newline, rest = text, "", ""
-        task.line[stream] = rest
+        extras.line[stream] = rest
         if whole or newline:
             with self._node.lock:
                 self._node.links.post(task.job, [Msg.OUTPUT, stream, _sendable(whole + newline)])
@@ -65,10 +66,11 @@ class WorkerOutput:
 
     def finish(self, task: Task) -> None:
         """The goroutine ends: what it left of a line is sent as a line."""
-        for stream, rest in (task.line or {}).items():
+        extras = task.extra()
+        for stream, rest in (extras.line or {}).items():
             if rest:
                 self._node.links.post(task.job, [Msg.OUTPUT, stream, _sendable(rest + "\n")])
-        task.line = None
+        extras.line = None
 
     def _on_flush(self, peer: int, frames: list[bytes], question: int) -> None:
         self._node.links.post(peer, [Msg.FLUSHED, question])

@@ -54,7 +54,7 @@ class Sleepers:
         threads = node.host.threads()
         if node.execution is None:
             return threads > waiting  # every thread of the program has to wait on dgo
-        return threads > 1 or len(node.execution.live) > waiting
+        return threads > 1 or node.execution.count > waiting
 
     def _on_probe(self, peer: int, frames: list[bytes], wave: int) -> None:
         node = self._node

@@ -67,7 +67,7 @@ class Spawner:
         # Those whose arguments' handles or large buffers are kept until they have ended.
         self._pinning: set[int] = set()
         self._stops: dict[int, list[Any]] = {}  # by worker; 0: none has it
-        self._on_cancel = self._stop  # one object for all records
+        self.on_cancel = self._stop  # one object for all records
         node.handle(Msg.PLACED, self._on_placed)
         node.handle(Msg.RETURNED, self._on_returned)
         node.handle(Msg.STARTED, self._on_started)
@@ -83,7 +83,7 @@ class Spawner:
         call: Call,
         options: SpawnOptions | None,
         on_end: Callable[[Goroutine], object] | None,
-        job: int,
+        job: int = 0,
         since: float | None = None,
     ) -> Goroutine:
         """Enters a goroutine into the ledger and sends it on its way.
@@ -92,23 +92,21 @@ class Spawner:
             call: what it runs.
             options: what ``go.options`` was given, if it was called.
             on_end: called once it has ended.
-            job: whose program it belongs to.
+            job: whose program it belongs to; 0: the caller's.
             since: when ``go`` was called, if that was not now.
         """
         node = self._node
-        number = node.values.next_number()
-        if options is None:
-            goroutine = Goroutine(number, call.name, call, job, on_end, self._on_cancel)
-            if node.execution is not None:
-                self.ledger[number] = goroutine
-                goroutine.place(node.id)
-                node.execution.enqueue_local(goroutine, call, job)
-                return goroutine
-        else:
-            goroutine = goroutine_with(node, options, number, call, on_end, self._on_cancel, job, since)
-        self.ledger[number] = goroutine
         execution = node.execution
-        if execution is not None and (options is None or options.anywhere):
+        if execution is not None and (options is None or options.name_only):
+            return execution.spawn(call, on_end, job, None if options is None else options.name)
+        number = node.values.next_number()
+        job = job or node.host.job()
+        if options is None:
+            goroutine = Goroutine(number, call.name, call, job, on_end, self.on_cancel)
+        else:
+            goroutine = goroutine_with(node, options, number, call, on_end, self.on_cancel, job, since)
+        self.ledger[number] = goroutine
+        if execution is not None and options is not None and options.anywhere:
             goroutine.place(node.id)
             execution.enqueue_local(goroutine, call, job)
         else:
@@ -119,6 +117,7 @@ class Spawner:
     def resubmit(self, goroutine: Goroutine, call: Call, job: int) -> None:
         """A goroutine that waited here to be started goes to the coordinator instead (it is being stolen)."""
         goroutine.give_back()
+        goroutine.held = call
         self._unstarted += 1
         self._submit(goroutine, call, None, job)
         if goroutine.cancels:
@@ -425,6 +424,8 @@ class Spawner:
         """The cluster is gone: nobody will say any more how these ended."""
         self.report = None
         outcome = Outcome(Ending.LOST, freeze_exception(error))
+        if self._node.execution is not None:
+            self._node.execution.disown()
         for number in list(self.ledger):
             self.end(number, outcome)
         while self.blocked:  # what they wanted to spawn is refused

@@ -82,7 +82,7 @@ class Values:
         self.pins = Pins()
         self.nearby = Nearby(node)
         self.dropped: deque[tuple[int, int]] = deque()  # [home, number] of an object, [sender, -pin] of a lump
-        self._numbers = 0
+        self.numbers = 0  # of the objects of this process, goroutines included
         self._imports: dict[tuple[int, int], weakref.ref[Ref]] = {}
         self._joining: dict[tuple[int, int], list[_Arrival]] = {}
         self._unanswered: dict[tuple[int, int], int] = {}  # how many JOINs
@@ -93,8 +93,8 @@ class Values:
 
     def next_number(self) -> int:
         """A new object number."""
-        self._numbers += 1
-        return self._numbers
+        self.numbers += 1
+        return self.numbers
 
     def number(self, core: Any) -> int:
         """The object number of an object of this process, given on first use."""

@@ -96,7 +96,7 @@ class WaitGroup(SharedObject):
                 if node.closed is None and node.spawner.has_room():
                     core.add(1)
                     try:
-                        node.spawner.spawn(call, None, self._release, node.host.job())
+                        node.spawner.spawn(call, None, self._release)
                     except BaseException:
                         core.add(-1)
                         raise

@@ -126,6 +126,7 @@ class SimulatedHost(GreenletHost):
         if self._schedule.random is None:
             super().born(task)
         else:
+            task.job = task.job or self.job()
             self.ready(task)
 
     def turn(self) -> bool:

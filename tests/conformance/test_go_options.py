@@ -181,7 +181,7 @@ def test_nothing_is_left_of_deadlines_that_were_not_reached(everywhere):
             assert dgo.gather(*goroutines) == [8] * 10
         return len(timers) - before
 
-    assert everywhere(body) <= 0
+    assert everywhere(body) <= 1, "more than the worker's own, of its next report"
 
 
 def test_a_deadline_that_nobody_asks_about_is_not_reported(output):

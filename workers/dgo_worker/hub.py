@@ -302,7 +302,7 @@ class HubHost(GreenletHost):
         try:
             self.node.housekeeping()
             assert self.node.execution is not None
-            self._collector.adjust(len(self.node.execution.live))
+            self._collector.adjust(self.node.execution.count)
         except Exception:
             log.exception("an error in housekeeping; the worker goes on")
 

@@ -171,7 +171,7 @@ class Worker:
         deadline = time.monotonic() + float(self._config.get("grace", 8.0))
 
         def watch() -> None:
-            while execution.live and time.monotonic() < deadline:
+            while execution.count and time.monotonic() < deadline:
                 gevent.sleep(0.05)
             # BYE is news of a death: results must have arrived before it does.
             delivered = min(deadline, time.monotonic() + DELIVERY_SECONDS)
