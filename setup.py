@@ -43,6 +43,7 @@ MODULES = (
             "carriers",
             "greenlets",
             "task",
+            "reports",
             "execution",
             "node",
             "remote",

@@ -76,7 +76,26 @@ def select() -> None:
         channels[chosen.index].send(1)
 
 
-OPERATIONS: tuple[Callable[[], None], ...] = (spawn, handles, value, trip, mutex, select)
+def node(come: dgo.Chan[int], number: int, leaves: int) -> None:
+    """A node of skynet."""
+    if leaves == 1:
+        come.send(number)
+        return
+    part = leaves // 10
+    got: dgo.Chan[int] = dgo.Chan(10)
+    for child in range(10):
+        dgo.go(node, got, number + child * part, part)
+    come.send(sum(got.recv() for _ in range(10)))
+
+
+def tree() -> None:
+    """Leaves of a tree ten wide (skynet), with their share of its other nodes."""
+    come: dgo.Chan[int] = dgo.Chan(1)
+    dgo.go(node, come, 0, COUNT)
+    come.recv()
+
+
+OPERATIONS: tuple[Callable[[], None], ...] = (spawn, handles, value, trip, mutex, select, tree)
 
 
 def counted(operations: Callable[[], None]) -> collections.Counter[str]:

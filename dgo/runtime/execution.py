@@ -1,10 +1,7 @@
 """Running goroutines on a worker.
 
-The life of a goroutine here is in ``dgo.runtime.task``.
-
-Starts and ends are reported to the spawner in batches, when the worker has nothing else to do; the load is
-reported to the coordinator in the same moment. A task whose code or handles are not here yet waits outside
-the queue.
+The life of a goroutine here is in ``dgo.runtime.task``; what others have to know of it is told by
+``dgo.runtime.reports``. A task whose code or handles are not here yet waits outside the queue.
 
 **Cancellation** (the rules are in ``dgo.core.cancellation``). One that has not started ends at once. One that
 waits on a ticket has its ticket cancelled. Any other is in ``stopping`` until it has heard of it: at its next
@@ -25,16 +22,15 @@ from typing import TYPE_CHECKING, Any
 from dgo.core.cancellation import Cancellation
 from dgo.core.goroutine import PLACED, STARTED, Ending, Goroutine, Outcome
 from dgo.core.ticket import DONE, Ticket
-from dgo.core.timers import Timer
 from dgo.errors import Cancelled, RemoteError, SerializationError
 from dgo.ids import node_name
 from dgo.runtime.calling import call_function
 from dgo.runtime.locks import abandon_all
 from dgo.runtime.modules import failed_import, say_how_to_add
+from dgo.runtime.reports import Reports
 from dgo.runtime.running import Running
 from dgo.runtime.task import IN_QUEUE, Extras, GoroutineExit, Task
-from dgo.runtime.values import is_scalar
-from dgo.wire.messages import SERIES_FIELDS, SERIES_OF_ENDS_FIELDS, Msg, ProtocolError
+from dgo.wire.messages import SERIES_FIELDS, Msg, ProtocolError
 from dgo.wire.snapshot import NO_KEYWORDS, Call, freeze, freeze_exception, thaw_call
 
 if TYPE_CHECKING:
@@ -44,9 +40,6 @@ __all__ = ["Execution"]
 
 log = logging.getLogger("dgo.execution")
 
-REPORT_AT = 256  # ends in one message
-LARGE_CHANGE = 8  # goroutines that came, started or ended; the coordinator learns it at once
-SMALL_CHANGE_SECONDS = 0.003  # until it learns of a smaller one
 HANDLER = "_on_tick"  # of the signal that ticks (``dgo_worker.hub``)
 RETURNED = Ending.RETURNED  # a name of its own: each look into an enum costs
 
@@ -76,13 +69,8 @@ class Execution:
         self.admit: Callable[[int], object] | None = None
         self.complain: Callable[[Task, str], object] = _log_complaint  # tells the program of the goroutine
         self.ready_count: Callable[[], int] = _none_ready  # set by the host: goroutines that could run now
-        self._started: list[Task] = []  # not reported yet, and few of them have ended
-        self._ended: dict[int, list[Any]] = {}  # by spawner, as they are written (see ``dgo.wire.messages``)
-        self._unreported = 0  # ends in them
-        self._freed: dict[str, float] = {}
-        self._reported = (0, 0, 0)  # what the coordinator knows
-        self._reported_busy = False
-        self._reporting: Timer | None = None  # for a report that can wait a moment
+        self._reports = Reports(node, self)
+        self.flush = self._reports.flush
         self._wanted: dict[bytes, list[Ticket]] = {}
         node.execution = node.waits.execution = self
         node.handle(Msg.RUN, self._on_run)
@@ -222,7 +210,7 @@ class Execution:
         The load is reported in any case: until then the coordinator asks for no more.
         """
         self.give_back(count)
-        self._report_load(always=True)
+        self._reports.tell_load(always=True)
 
     give_back: Callable[[int], None]
 
@@ -240,7 +228,7 @@ class Execution:
             else:
                 self.unstarted -= 1
                 options = None if task.extras is None else task.extras.options
-                self._free(options)
+                self._reports.free(options)
                 payload = call.payload
                 if payload is not None:
                     payload = node.values.write(payload, 0, route_peer=node.coordinator, pinned=False)
@@ -440,7 +428,7 @@ class Execution:
             record = task.record
             if record is None:
                 self.unstarted -= 1
-                self._started.append(task)
+                self._reports.begun.append(task)
             else:
                 self._begun += 1
                 record.start(node.id)
@@ -523,16 +511,13 @@ class Execution:
         if record is not None:
             self._node.spawner.end_here(record, outcome)
             return
-        started = self._started
-        if started and started[-1] is task:  # nobody need hear of the start any more
-            started.pop()
-        self._note_end(task, outcome)
+        self._reports.end(task, outcome, self._explain)
 
     def _unload(self, task: Task, extras: Extras) -> None:
         """A task that ends leaves nothing behind."""
         if extras.line and self.before_end is not None:
             self.before_end(task)
-        self._free(extras.options)
+        self._reports.free(extras.options)
         if extras.holding:
             abandon_all(self._node, task)
 
@@ -555,88 +540,6 @@ class Execution:
         task.cancellation = None
         task.extras = None
         return task
-
-    def _note_end(self, task: Task, outcome: Outcome) -> None:
-        """Its spawner will be told how it ended."""
-        node = self._node
-        spawner = task.spawner
-        ended = self._ended.get(spawner)
-        if ended is None:
-            ended = self._ended[spawner] = []
-        value = outcome.value
-        if outcome.ending == RETURNED and (value is None or is_scalar(value)):
-            last: list[Any] = ended[-1] if ended else []
-            if len(last) == SERIES_OF_ENDS_FIELDS and last[0] + len(last[1]) == task.number:
-                last[1].append(value)
-            else:
-                ended.append([task.number, [value]])
-        else:
-            try:
-                written = node.write_outcome(outcome, spawner)
-            except SerializationError as error:
-                written = node.write_outcome(Outcome(Ending.RAISED, self._explain(task, error)), spawner)
-            ended.append([task.number, *written])
-            if node.links.link(spawner).buffers:  # they belong to the batch in which their message is: post at once
-                self._report_to(spawner)
-        self._unreported += 1
-        if self._unreported >= REPORT_AT:
-            self._report_ends()
-
-    def _free(self, options: dict[str, Any] | None) -> None:
-        """The coordinator need not reserve a goroutine's resources here any longer."""
-        for name, amount in ((options or {}).get("resources") or {}).items():
-            self._freed[name] = self._freed.get(name, 0.0) + amount
-
-    # ---- reports ---------------------------------------------------------------------------------
-
-    def _report_to(self, spawner: int) -> None:
-        ended = self._ended.pop(spawner, None)
-        if ended:
-            self._node.links.post(spawner, [Msg.ENDED, ended])
-
-    def _report_ends(self) -> None:
-        self._unreported = 0
-        for spawner in list(self._ended):
-            self._report_to(spawner)
-
-    def _report_starts(self) -> None:
-        begun, self._started = self._started, []
-        started: dict[int, list[int]] = {}
-        for task in begun:
-            if self._others.get((task.spawner, task.number)) is task:  # else its end says enough
-                started.setdefault(task.spawner, []).append(task.number)
-        for spawner, numbers in started.items():
-            self._node.links.post(spawner, [Msg.STARTED, numbers])
-
-    def flush(self) -> None:
-        """Reports starts and ends to the spawners, and the load to the coordinator if it has changed.
-
-        A small change can wait a moment: else each goroutine that comes alone would wake the coordinator twice.
-        """
-        if self._started:
-            self._report_starts()
-        if self._ended:
-            self._report_ends()
-        received, unstarted, live = self._reported
-        change = abs(self.unstarted + self.unstarted_local - unstarted) + abs(self.count - live)
-        change += self.received - received
-        change += (self.ready_count() > 0) != self._reported_busy
-        if change >= LARGE_CHANGE or self._freed:
-            self._report_load()
-        elif change and self._reporting is None:
-            self._reporting = self._node.set_timer(self._node.clock() + SMALL_CHANGE_SECONDS, self._report_load)
-
-    def _report_load(self, always: bool = False) -> None:
-        if self._reporting is not None:
-            self._node.timers.cancel(self._reporting)
-            self._reporting = None
-        load = (self.received, self.unstarted + self.unstarted_local, self.count)
-        ready = self.ready_count()
-        if always or load != self._reported or (ready > 0) != self._reported_busy or self._freed:
-            self._reported = load
-            self._reported_busy = ready > 0
-            self._node.links.post(self._node.coordinator, [Msg.LOAD, load[0], load[1], ready, load[2], self._freed])
-            self._freed = {}
 
 
 def _log_complaint(task: Task, text: str) -> None:
