@@ -12,12 +12,16 @@ are started from the hub), and when ``tick`` says that I/O has waited long enoug
 Invariants:
 
 1. An item of the queue is a task that has not started (``carrier is None``), or one that is parked and has
-   been made ready once since it parked. What goroutines of this process spawn waits in the ``nursery`` instead; one of
-   those is started when the queue is empty, or has had ``SPREE`` turns.
+   been made ready once since it parked. What goroutines of this process spawn waits in the ``nursery`` instead.
 2. A carrier is the current greenlet, or holds a parked task, or is in ``idle``, or its task waits in gevent.
 3. ``pump`` runs only in the hub.
 4. Only the thread of the hub takes from the left of the queue. Any thread may append, and may remove a task
    that has not started: so what was there a moment ago may be gone, but not a started task.
+
+**Whose turn it is.** While both have something, queue and nursery take turns of up to ``SPREE`` goroutines. Children
+that run before their parent is woken by the first of them wake it once, and not each of them anew; and whoever is woken
+waits for a few starts only, and in a new turn of the hub for none. A task that *yields* is behind all of them: it comes
+back into the queue when the nursery is empty, or has had ``LONGEST_YIELD`` starts meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ from dgo.runtime.nursery import Nursery
 __all__ = ["Carriers", "Runnable"]
 
 MAX_IDLE = 256  # carriers kept for reuse
-SPREE = 16  # turns of the queue while something waits in the nursery
+SPREE = 16  # goroutines of the queue, or of the nursery, before the other one's turn
+FIRST_START = 1 - SPREE  # how the nursery's turn begins
 LONGEST_YIELD = 256  # starts from the nursery before the turn of one that has yielded
 
 
@@ -62,7 +67,9 @@ class Carriers:
     def __init__(self, run: Callable[[Any], None], hub: greenlet | None = None) -> None:
         self.queue: deque[Any] = deque()
         self.nursery = Nursery()
-        self._spree = SPREE  # turns of the queue that are left; if negative, starts from the nursery that come first
+        self._spree = SPREE  # turns of the queue that are left; from 0 down, one less than starts from the nursery
+        self._yielded: deque[Any] = deque()
+        self._patience = 0  # starts from the nursery that these let come first
         self.tick = False
         self.hub = hub if hub is not None else getcurrent()
         self._run = run
@@ -85,7 +92,7 @@ class Carriers:
                 if carrier is not None:
                     queue.popleft()
                     if self.nursery.deepest:
-                        self._spree -= 1
+                        self._spree = self._spree - 1 or FIRST_START
                     if carrier is not getcurrent():
                         carrier.switch()
                     return
@@ -99,15 +106,28 @@ class Carriers:
 
     def yields(self, task: Runnable) -> None:
         """A task lets those run first that wait now, also in the nursery; the caller parks it."""
-        self.queue.append(task)
-        if self.nursery.deepest:
-            self._spree = -min(len(self.nursery), LONGEST_YIELD)
+        if not self.nursery.deepest:
+            self.queue.append(task)
+            return
+        if not self._yielded:
+            self._patience = min(len(self.nursery), LONGEST_YIELD)
+        self._yielded.append(task)
+
+    def _come_back(self) -> None:
+        """Those that have yielded have let others run: it is the queue's turn."""
+        self._spree = SPREE
+        self.queue.extend(self._yielded)
+        self._yielded.clear()
 
     def pump(self) -> None:
         """Runs what is ready, until nothing is or the tick comes. In the hub only."""
         queue = self.queue
         nursery = self.nursery
-        while (queue or nursery.deepest) and not self.tick:
+        if FIRST_START < self._spree <= 0:  # the nursery has had some of its turn
+            self._spree = SPREE
+        while (queue or nursery.deepest or self._yielded) and not self.tick:
+            if self._yielded and not nursery.deepest:
+                self._come_back()
             try:
                 carrier = queue[0].carrier if queue and (self._spree > 0 or not nursery.deepest) else None
             except IndexError:  # another thread has taken it
@@ -115,7 +135,7 @@ class Carriers:
             if carrier is not None:
                 queue.popleft()
                 if nursery.deepest:
-                    self._spree -= 1
+                    self._spree = self._spree - 1 or FIRST_START
             elif self._idle:
                 carrier = self._idle.pop()
             else:
@@ -134,8 +154,13 @@ class Carriers:
                 self.hub.switch()
                 continue
             if nursery.deepest and not (queue and self._spree > 0):
-                self._spree = SPREE if self._spree >= 0 else self._spree + 1
+                spree = self._spree if self._spree <= 0 else FIRST_START
+                self._spree = spree + 1 if spree else SPREE
                 task = nursery.take()
+                if self._yielded:
+                    self._patience -= 1
+                    if self._patience <= 0 or not nursery.deepest:
+                        self._come_back()
                 if task is None:  # another thread has taken it
                     continue
             else:
@@ -144,7 +169,7 @@ class Carriers:
                 except IndexError:  # another thread has taken it
                     continue
                 if nursery.deepest:
-                    self._spree -= 1
+                    self._spree = self._spree - 1 or FIRST_START
             carrier = task.carrier
             if carrier is None:
                 task.carrier = me
@@ -163,10 +188,10 @@ class Carriers:
 
     def waiting(self) -> bool:
         """True if something could run."""
-        return bool(self.queue or self.nursery)
+        return bool(self.queue or self.nursery or self._yielded)
 
     def __len__(self) -> int:
-        return len(self.queue) + len(self.nursery)
+        return len(self.queue) + len(self.nursery) + len(self._yielded)
 
     def steal(self, count: int) -> list[Any]:
         """Takes up to ``count`` tasks out that have not started: the large subtrees first, then those that came early.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from greenlet import getcurrent
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dgo
+from dgo.runtime.carriers import LONGEST_YIELD, SPREE, Carriers
 from dgo.runtime.nursery import MAX_DEPTH, SHALLOW_TURN, Nursery
 from dgo.testing import LocalCluster
 
@@ -211,3 +214,180 @@ def test_who_yields_lets_all_run_first_that_were_spawned(on_a_worker: Callable[[
         return before, len(done)
 
     assert on_a_worker(main) == (0, 50)
+
+
+# ---- nursery and queue -----------------------------------------------------------------------------
+
+
+class Item:
+    """What carriers know of a task."""
+
+    def __init__(self, act: Callable[[], None], depth: int = 0) -> None:
+        self.act = act
+        self.depth = depth
+        self.carrier: Any = None
+
+
+def on_carriers(main: Callable[[Carriers], None]) -> None:
+    """Has ``main`` run in a carrier, and all that comes of it."""
+    carriers = Carriers(lambda item: item.act())
+    carriers.ready(Item(lambda: main(carriers)))
+    while carriers.waiting():
+        carriers.tick = False
+        carriers.pump()
+    carriers.close()
+
+
+def test_children_that_answer_wake_their_parent_once_for_all_of_them() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        me = getcurrent().task
+        answers = []
+
+        def child(number: int) -> None:
+            order.append(number)
+            answers.append(number)
+            if len(answers) == 1:  # the parent waits
+                carriers.ready(me)
+
+        for number in range(10):
+            carriers.nursery.add(Item(partial(child, number), depth=1))
+        carriers.park()
+        order.append(f"parent, with {len(answers)}")
+
+    on_carriers(main)
+    assert order == [*range(10), "parent, with 10"]
+
+
+def test_who_is_woken_waits_for_a_few_starts_only() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        me = getcurrent().task
+
+        def child(number: int) -> None:
+            order.append(number)
+            if number == 0:
+                carriers.ready(me)
+
+        for number in range(100):
+            carriers.nursery.add(Item(partial(child, number), depth=1))
+        carriers.park()
+        order.append("woken")
+
+    on_carriers(main)
+    assert order == [*range(SPREE), "woken", *range(SPREE, 100)]
+
+
+def test_who_is_woken_is_first_in_a_new_turn_of_the_hub() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        me = getcurrent().task
+
+        def child(number: int) -> None:
+            order.append(number)
+            if number == 3:
+                carriers.ready(me)
+                carriers.tick = True
+
+        for number in range(10):
+            carriers.nursery.add(Item(partial(child, number), depth=1))
+        carriers.park()
+        order.append("woken")
+
+    on_carriers(main)
+    assert order == [0, 1, 2, 3, "woken", *range(4, 10)]
+
+
+def test_who_computes_until_the_tick_gets_as_many_turns_from_the_nursery_as_there_are_sprees() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        def compute(name: str) -> None:
+            order.append(name)
+            carriers.tick = True
+
+        for _ in range(4 * SPREE):
+            carriers.ready(Item(partial(compute, "queue")))
+            carriers.nursery.add(Item(partial(compute, "nursery"), depth=1))
+
+    on_carriers(main)
+    assert order[: 3 * (SPREE + 1)] == 3 * [*(SPREE * ["queue"]), "nursery"]
+
+
+def test_what_is_ready_all_the_time_leaves_the_nursery_its_turns() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        def busy(left: int) -> None:
+            order.append("busy")
+            if left:
+                carriers.ready(Item(partial(busy, left - 1)))
+
+        for number in range(2 * SPREE):
+            carriers.nursery.add(Item(partial(order.append, number), depth=1))
+        carriers.ready(Item(partial(busy, 4 * SPREE)))
+
+    on_carriers(main)
+    first = order.index(0)
+    assert first <= SPREE
+    assert order[first : first + SPREE] == [*range(SPREE)]
+    assert "busy" in order[first + SPREE :]
+    assert order.index(2 * SPREE - 1) < len(order) - SPREE
+
+
+@pytest.mark.parametrize("waiting", [1, 10, 300])
+def test_who_yields_is_behind_what_waits_in_the_nursery_but_not_for_ever(waiting: int) -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        me = getcurrent().task
+
+        def child(number: int) -> None:
+            order.append(number)
+            if number < 1000:  # there is always something
+                carriers.nursery.add(Item(partial(child, number + waiting), depth=1))
+
+        for number in range(waiting):
+            carriers.nursery.add(Item(partial(child, number), depth=1))
+        carriers.yields(me)
+        carriers.park()
+        order.append("yielded")
+
+    on_carriers(main)
+    assert order.index("yielded") == min(waiting, LONGEST_YIELD)
+
+
+def test_those_that_yield_by_turns_all_come_back() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        def yielding(name: str) -> None:
+            me = getcurrent().task
+            for number in range(3):
+                order.append(f"{name}{number}")
+                carriers.yields(me)
+                carriers.park()
+
+        for name in "abc":
+            carriers.nursery.add(Item(partial(yielding, name), depth=1))
+
+    on_carriers(main)
+    assert sorted(order) == sorted(f"{name}{number}" for name in "abc" for number in range(3))
+
+
+def test_one_that_has_yielded_goes_on_when_the_nursery_was_stolen() -> None:
+    order = []
+
+    def main(carriers: Carriers) -> None:
+        for _ in range(5):
+            carriers.nursery.add(Item(partial(order.append, "never"), depth=1))
+        carriers.yields(getcurrent().task)
+        carriers.empty()
+        carriers.park()
+        order.append("on")
+
+    on_carriers(main)
+    assert order == ["on"]
