@@ -5,7 +5,8 @@ spawned, a tree would be unfolded whole, level by level, before its first leaf i
 of goroutines needs no more memory than its depth times its breadth. Among equals it is first come, first served: a loop
 that spawns does so on one level, and its goroutines start in order.
 
-Now and then the turn is that of the shallowest, so that nobody starves whose neighbours go on spawning for ever.
+Now and then the turn is that of the shallowest, so that nobody starves whose neighbours spawn for ever. Not more
+often than that needs: a large subtree that has begun cannot be stolen any more.
 
 Who steals gets from the shallowest level, the oldest first: those are the large subtrees, and half of them are enough.
 
@@ -24,7 +25,8 @@ from typing import Any
 __all__ = ["MAX_DEPTH", "Nursery"]
 
 MAX_DEPTH = 63  # all that are deeper are equals
-SHALLOW_TURN = 64  # every so many starts one of the shallowest
+SHALLOW_TURN = 1024  # every so many starts one of the shallowest
+TICK_COUNTS = 16  # as that many starts: they may be long
 
 
 class Nursery:
@@ -32,14 +34,15 @@ class Nursery:
 
     Attributes:
         deepest: no level beyond it has a task; 0: there is none at all.
+        starts: since the last one of the shallowest.
     """
 
-    __slots__ = ("_levels", "_starts", "deepest")
+    __slots__ = ("_levels", "deepest", "starts")
 
     def __init__(self) -> None:
         self._levels: list[deque[Any]] = [deque() for _ in range(MAX_DEPTH + 1)]
         self.deepest = 0
-        self._starts = 0
+        self.starts = 0
 
     def __bool__(self) -> bool:
         return self.deepest > 0
@@ -54,12 +57,16 @@ class Nursery:
         if depth > self.deepest:
             self.deepest = depth
 
+    def tick(self) -> None:
+        """Time has passed. (A signal's handler may call this: a start that it hides is none to speak of.)"""
+        self.starts += TICK_COUNTS
+
     def take(self) -> Any:
         """The task that starts now; None if there is none."""
         levels = self._levels
-        self._starts += 1
-        if self._starts >= SHALLOW_TURN:
-            self._starts = 0
+        self.starts += 1
+        if self.starts >= SHALLOW_TURN:
+            self.starts = 0
             for level in levels:
                 if level:
                     try:

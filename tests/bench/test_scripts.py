@@ -60,5 +60,5 @@ def test_the_suite_runs_each_script_in_the_folder_that_is_a_row() -> None:
 
 def test_the_calls_of_an_operation_are_counted() -> None:
     rows = [line for line in run("calls.py").stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + 6
+    assert len(rows) == 2 + 7
     assert all(float(cell) > 1 for row in rows[2:] for cell in row.split("|")[2:4])

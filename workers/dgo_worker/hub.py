@@ -134,6 +134,7 @@ class HubHost(GreenletHost):
 
     def _on_tick(self, number: int, frame: FrameType | None) -> None:
         self.carriers.tick = True
+        self.carriers.nursery.tick()
         me = getcurrent()
         if type(me) is not Carrier:
             return
