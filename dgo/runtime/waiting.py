@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import select
+from time import monotonic
 
+from dgo.core.eagerness import LOOK_SECONDS, Eagerness
 from dgo.transport.interface import PolledTransport
 
 __all__ = ["InputWait"]
@@ -22,6 +24,7 @@ class InputWait:
         self._extra: set[int] = set()
         self._generation = -1
         self._nudged = False
+        self._eagerness = Eagerness()
 
     def watch(self, descriptor: int) -> None:
         """Also waits for ``descriptor``."""
@@ -55,13 +58,27 @@ class InputWait:
 
     def wait(self, seconds: float) -> list[int]:
         """Waits; returns the watched descriptors that are readable. Without the lock."""
-        readable = [descriptor for descriptor, _ in self._poll.poll(max(0.0, seconds) * 1000)]
+        readable = [descriptor for descriptor, _ in self._events(seconds)]
         if self._event in readable:
             # In this order: whoever nudges in between has queued what we are about to see. The other way round its
             # nudge would be read here and count as one that is still to come, and those after it would do nothing.
             os.eventfd_read(self._event)
             self._nudged = False
         return [descriptor for descriptor in readable if descriptor in self._extra]
+
+    def _events(self, seconds: float) -> list[tuple[int, int]]:
+        poll = self._poll.poll
+        eagerness = self._eagerness
+        began = monotonic()
+        events: list[tuple[int, int]] = []
+        looks = eagerness.looks() and seconds > LOOK_SECONDS
+        if looks:
+            while not (events := poll(0)) and monotonic() < began + LOOK_SECONDS:
+                os.sched_yield()
+        if not events:
+            events = poll(max(0.0, seconds) * 1000)
+        eagerness.idled(monotonic() - began, looks)
+        return events
 
     def close(self) -> None:
         """Releases the descriptor."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
+from dgo.core.eagerness import LOOK_SECONDS
 from dgo.runtime.waiting import InputWait
 from dgo.transport.unix import UnixTransport
 
@@ -18,6 +20,40 @@ def wait():
     yield made
     made.close()
     transport.close()
+
+
+@pytest.fixture
+def eager(wait):
+    wait._eagerness.means = 64
+    return wait
+
+
+def test_input_that_comes_while_one_looks_ends_the_wait(eager):
+    reader, writer = os.pipe()
+    eager.watch(reader)
+    threading.Timer(LOOK_SECONDS / 4, os.write, (writer, b"x")).start()
+    assert eager.wait(10) == [reader]
+    eager.unwatch(reader)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_nudge_while_one_looks_ends_the_wait(eager):
+    threading.Timer(LOOK_SECONDS / 4, eager.nudge).start()
+    assert eager.wait(10) == []
+    assert not ends_at_once(eager)
+
+
+def test_who_looks_in_vain_sleeps_then_and_looks_less_and_less(eager):
+    for _ in range(20):
+        assert eager.wait(0.001) == []
+    assert not eager._eagerness.looks()
+
+
+def test_a_wait_that_is_shorter_than_a_look_does_not_become_longer(eager, monkeypatch):
+    monkeypatch.setattr(os, "sched_yield", lambda: pytest.fail("it looks"))
+    assert eager.wait(LOOK_SECONDS / 2) == []
+    assert eager.wait(0) == []
 
 
 def ends_at_once(wait: InputWait) -> bool:

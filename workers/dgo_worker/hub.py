@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import logging
 import math
+import select
 import selectors
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from os import sched_yield
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,7 @@ from gevent.event import Event
 from gevent.hub import get_hub
 from greenlet import getcurrent
 
+from dgo.core.eagerness import LOOK_SECONDS, Eagerness
 from dgo.core.ticket import Ticket
 from dgo.errors import Timeout
 from dgo.runtime.carrier import Carrier
@@ -93,6 +96,11 @@ class HubHost(GreenletHost):
         self.transport = transport
         self.turns = 0
         self._turn_at = 0.0
+        self._eagerness = Eagerness()
+        self._idle_since = 0.0  # it has nothing to do; 0: it has
+        self._looked = False  # since then
+        self._looks_at = monkey.get_original("select", "poll")()
+        self._looks_at.register(loop.fileno(), select.POLLIN)  # all that libev waits for
         self.polling = False
         self._preempt = preempt
         self._preempted: deque[Task] = deque()
@@ -246,15 +254,37 @@ class HubHost(GreenletHost):
             log.exception("an error in the worker's loop; it goes on")
         self.polling = True  # from here on another thread has to wake us
         busy = self.carriers.waiting() or bool(self._preempted) or self.transport.stale or self.node.unsent
+        if not busy:
+            self._idle_since = _clock()
+            self._looked = self._eagerness.looks()
+            if self._looked:
+                busy = self._look_out(self._idle_since + LOOK_SECONDS)
         if busy != self._idle.active:
             if busy:
                 self._idle.start(_nothing)
             else:
                 self._idle.stop()
 
+    def _look_out(self, end: float) -> bool:
+        """Looks a moment longer for input, for what other threads make ready, and for what gevent waits for."""
+        transport = self.transport
+        queue = self.carriers.queue
+        poll = self._looks_at.poll
+        while not queue and not poll(0):
+            if transport.ready():
+                transport.stale = True  # to ask may have used up the news
+                return True
+            if _clock() >= end:
+                return False
+            sched_yield()
+        return True
+
     def _polled(self) -> None:
         self.polling = False
         self.node.moment = self.node.clock()  # before timers of gevent's wake goroutines
+        if self._idle_since:
+            self._eagerness.idled(_clock() - self._idle_since, self._looked)
+            self._idle_since = 0.0
         if self.transport.stale:
             self._input()
 
