@@ -1,18 +1,20 @@
 """What the coordinator knows of the workers' loads, and the order in which they get work.
 
 It is asked for each goroutine and told of each report, so nothing here looks through all workers: a change costs
-O(log n) with n workers, and so does the question who is next.
+O(log n) with n workers, and so do the questions who is next and who is the richest.
 
 Invariants:
 
 1. ``next()`` is the open worker with room in its window that has the lowest rank; None exactly if there is none.
-2. ``idle`` has the open workers with nothing to run; ``rich`` has those that could give something back.
+2. ``idle`` has the open workers with nothing to run. ``richest()`` is the open worker that could give most back, of
+   those that have not been asked to.
 3. ``asked`` counts the workers that were asked to give something back and have not reported since.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 from dgo.core.backlog import Waiting
 
@@ -114,16 +116,16 @@ class Loads(dict[int, Load]):
 
     Attributes:
         idle: those that have nothing to run.
-        rich: those that could give something back.
-        asked: how many were asked to.
+        asked: how many were asked to give something back.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.idle: dict[int, Load] = {}
-        self.rich: dict[int, Load] = {}
         self.asked = 0
-        self._order: list[tuple[Rank, int, int, int]] = []  # a heap: rank, serial, state, node; outdated ones, too
+        # Two heaps: rank or wealth, serial, state, node. What stands there with another state is outdated.
+        self._order: list[tuple[Rank, int, int, int]] = []
+        self._riches: list[tuple[int, int, int, int]] = []
         self._joined = 0
 
     def join(self, load: Load) -> None:
@@ -140,28 +142,29 @@ class Loads(dict[int, Load]):
         if load is not None:
             self.answered(load)
             self.idle.pop(node, None)
-            self.rich.pop(node, None)
 
     def changed(self, load: Load) -> None:
         """Finds the place of a load that has changed."""
         node = load.node
         load.state += 1
         if load.has_room():
-            order = self._order
-            heappush(order, (load.rank(), load.serial, load.state, node))
-            if len(order) > FEW and len(order) > 4 * len(self):
-                self._order = [entry for entry in order if self._holds(entry)]
-                heapify(self._order)
+            heappush(self._order, (load.rank(), load.serial, load.state, node))
+            self._clear(self._order)
         if load.runnable or not load.open:
             self.idle.pop(node, None)
         else:
             self.idle[node] = load
-        if load.open and load.to_spare():
-            self.rich[node] = load
-        else:
-            self.rich.pop(node, None)
+        if load.open and (spare := load.to_spare()):
+            heappush(self._riches, (-spare, load.serial, load.state, node))
+            self._clear(self._riches)
 
-    def _holds(self, entry: tuple[Rank, int, int, int]) -> bool:
+    def _clear(self, heap: list[Any]) -> None:
+        """Not too much of a heap is outdated."""
+        if len(heap) > FEW and len(heap) > 4 * len(self):
+            heap[:] = [entry for entry in heap if self._holds(entry)]
+            heapify(heap)
+
+    def _holds(self, entry: tuple[Any, int, int, int]) -> bool:
         _, serial, state, node = entry
         load = self.get(node)
         return load is not None and load.serial == serial and load.state == state
@@ -174,6 +177,23 @@ class Loads(dict[int, Load]):
                 return self[order[0][3]]
             heappop(order)
         return None
+
+    def richest(self, but: int) -> Load | None:
+        """The worker that could give most back, and has not been asked to; not ``but``."""
+        riches = self._riches
+        own = None
+        found = None
+        while riches and found is None:
+            entry = riches[0]
+            if not self._holds(entry) or self[entry[3]].asked:
+                heappop(riches)
+            elif entry[3] == but:
+                own = heappop(riches)
+            else:
+                found = self[entry[3]]
+        if own is not None:
+            heappush(riches, own)
+        return found
 
     def first(self, count: int) -> list[Load]:
         """The ``count`` workers that get work next, in order; all that have room if there are not so many."""
@@ -209,7 +229,8 @@ class Loads(dict[int, Load]):
         assert self.next() is (roomy[0] if roomy else None), "1: who is next"
         assert all(self.first(count) == roomy[:count] for count in range(len(self) + 2)), "1: the order"
         assert self.idle == {node: load for node, load in self.items() if load.open and not load.runnable}, "2: idle"
-        assert self.rich == {node: load for node, load in self.items() if load.open and load.to_spare()}, "2: rich"
+        rich = [load for load in self.values() if load.open and not load.asked and load.to_spare()]
+        assert self.richest(0) is max(rich, key=Load.to_spare, default=None), "2: the richest"
         assert self.asked == sum(load.asked for load in self.values()), "3: asked"
 
 

@@ -108,12 +108,8 @@ class Placement:
         """
         if None in self.waiting.lanes:
             return None
-        richest, most = None, 0
-        for load in self.loads.rich.values():
-            count = load.to_spare()
-            if load.node != thief and not load.asked and count > most:
-                richest, most = load, count
-        return None if richest is None else (richest.node, most)
+        richest = self.loads.richest(thief)
+        return None if richest is None else (richest.node, richest.to_spare())
 
     def steals(self) -> list[tuple[int, int]]:
         """Who is to be asked for unstarted goroutines because others are idle, and for how many.
@@ -122,9 +118,9 @@ class Placement:
         for. What they give back goes to whoever is idle then.
         """
         loads = self.loads
-        if not loads.rich or len(loads.idle) <= loads.asked:
-            return []
-        found = []
+        found: list[tuple[int, int]] = []
+        if len(loads.idle) <= loads.asked:
+            return found
         for thief in islice(loads.idle.values(), loads.asked, None):
             steal = self.victim(thief.node)
             if steal is None:
