@@ -1,6 +1,6 @@
 """What the coordinator does for its members, in the simulation: its processor time, and the batches that it sends and
 receives. The members are real nodes with simulated transports, all in one thread, so only the coordinator's own steps
-are timed, and the garbage collector, which here goes through all the members' objects, has to wait for another one's."""
+are timed. The garbage collector, which here goes through all the members' objects, has to wait for another one's."""
 
 from __future__ import annotations
 

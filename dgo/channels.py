@@ -350,22 +350,20 @@ class RecvChan(_Handle, Generic[T_co]):
             SerializationError: this value cannot be rebuilt in this process (others can be received).
             Timeout: the timeout ran out; nothing was received.
         """
-        return self._recv(timeout)
-
-    def _recv(self, timeout: float | None) -> tuple[Any, Any]:
         core = self._core
-        if core is None:
-            with self._node.lock:
-                stocked = bool(self._ref.stock)  # type: ignore[union-attr] # a handle without a core has a reference
-                if stocked:
-                    value, ok = self._node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
-            if not stocked:
-                value, ok = self._ask("recv", [], "chan receive", timeout)
-        else:
-            value, ok = self._receive(core, timeout)
-        if type(value) in ATOMS:
-            return value, ok
-        return thaw(value, last=True), ok
+        value, ok = self._receive_elsewhere(timeout) if core is None else self._receive(core, timeout)
+        return thaw(value, last=True), ok  # type: ignore[return-value] # if not ok, the value is None
+
+    def _receive_elsewhere(
+        self, timeout: float | None, operation: str = "recv", kind: str = "chan receive"
+    ) -> tuple[Any, bool]:
+        """Receives at a channel that lives elsewhere: ``(frozen value, ok)``."""
+        node = self._node
+        with node.lock:
+            ref = self._ref
+            if ref.stock:  # type: ignore[union-attr] # a handle without a core has a reference
+                return node.stocks.take(ref), True  # type: ignore[arg-type] # as above
+        return self._ask(operation, [], kind, timeout)
 
     def _receive(self, core: Channel, timeout: float | None) -> tuple[Any, bool]:
         """Receives at a channel that lives here: ``(frozen value, ok)``."""
@@ -417,12 +415,9 @@ class RecvChan(_Handle, Generic[T_co]):
             Timeout: the timeout ran out; nothing was received.
         """
         core = self._core
-        if core is None:
-            value, ok = self._recv(timeout)
-        else:
-            value, ok = self._receive(core, timeout)  # what _recv does, without its frame
-            if type(value) not in ATOMS:
-                value = thaw(value, last=True)
+        value, ok = self._receive_elsewhere(timeout) if core is None else self._receive(core, timeout)
+        if type(value) not in ATOMS:
+            value = thaw(value, last=True)
         if not ok:
             raise ChannelClosed(f"receive on {self!r}: it is closed and every value was received")
         return value  # type: ignore[no-any-return] # a cast would be a call
@@ -503,12 +498,7 @@ class RecvChan(_Handle, Generic[T_co]):
         """
         core = self._core
         if core is None:
-            with self._node.lock:
-                stocked = bool(self._ref.stock)  # type: ignore[union-attr] # a handle without a core has a reference
-                if stocked:
-                    value, ok = self._node.stocks.take(self._ref), True  # type: ignore[arg-type] # as above
-            if not stocked:
-                value, ok = self._ask("poll", [], "chan recv_nowait")
+            value, ok = self._receive_elsewhere(None, "poll", "chan recv_nowait")
         else:
             with self._node.lock:
                 found = core.try_recv()
@@ -527,12 +517,9 @@ class RecvChan(_Handle, Generic[T_co]):
         """Go's ``for v := range ch``: until closed and drained."""
         core = self._core
         while True:
-            if core is None:
-                value, ok = self._recv(None)
-            else:  # what _recv does, without its frame
-                value, ok = self._receive(core, None)
-                if type(value) not in ATOMS:
-                    value = thaw(value, last=True)
+            value, ok = self._receive_elsewhere(None) if core is None else self._receive(core, None)
+            if type(value) not in ATOMS:
+                value = thaw(value, last=True)
             if not ok:
                 return
             yield value
