@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import dgo
 import dgo.time
+from dgo.errors import ClusterError, LockLost
 from dgo.testing import LocalCluster
 from dgo.wire.messages import Msg, ProtocolError
 
@@ -161,3 +164,104 @@ def test_goroutines_that_come_together_are_told_together():
             handle.result()
 
     assert 1 <= loads_told(body) < 50
+
+
+# ---- tasks that are their own records ----------------------------------------------------------
+
+
+def use_everything(mutex, number):
+    """Has all that few goroutines have."""
+    mutex.lock()
+    with dgo.no_preempt():
+        return number
+
+
+def test_an_ended_goroutine_keeps_nothing_alive_but_its_outcome():
+    def body():
+        mutexes = [dgo.Mutex() for _ in range(5)]
+        handles = [dgo.go(use_everything, mutex, number) for number, mutex in enumerate(mutexes)]
+        handles += [dgo.go.options(name="named")(use_everything, dgo.Mutex(), 5)]
+        waiting = dgo.go(dgo.Chan().recv)
+        dgo.gosched()
+        waiting.cancel()
+        waiting.wait()
+        assert [handle.result() for handle in handles] == list(range(6))
+        for task in [handle._core for handle in [*handles, waiting]]:
+            kept = (task.call, task.carrier, task.cancellation, task.extras, task.held)
+            assert kept == (None, None, None, None, None)
+        for mutex in mutexes:
+            with pytest.raises(LockLost):  # its goroutine ended with it
+                mutex.lock()
+
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        cluster.run(lambda: dgo.go(body).result())
+        execution = cluster.nodes[1].execution
+        assert (execution.count, execution.live, execution.unstarted_local) == (0, {}, 0)
+
+
+def test_a_goroutine_is_found_wherever_its_record_is():
+    def body():
+        gate, here, elsewhere = dgo.Chan(), dgo.Chan(2), dgo.Chan(1)
+        own = dgo.go(wait_at, gate, here)
+        again = dgo.go.options(retries=1)(wait_at, gate, here)
+        sent = dgo.go.options(spread=True)(wait_at, gate, elsewhere)
+        numbers = {int(handle.id.rpartition("-")[2]): handle for handle in (own, again, sent)}
+        here.recv(), here.recv(), elsewhere.recv()
+        found = {number: execution.find(worker.id, number) for number in numbers}
+        records = {number: task and task.record for number, task in found.items()}
+        cores = {number: handle._core for number, handle in numbers.items()}
+        count = execution.count
+        live = {number for spawner, number in execution.live if spawner == worker.id}
+        gate.close()
+        dgo.gather(own, again, sent)
+        return found, records, cores, count, live
+
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        worker = cluster.nodes[1]
+        execution = worker.execution
+        run = []
+        monkey = pytest.MonkeyPatch()
+        monkey.setattr(sys, "run_for_a_test", lambda: run.append(body()), raising=False)
+        cluster.run(lambda: dgo.go(call_by_name).result())
+        monkey.undo()
+        [(found, records, cores, count, live)] = run
+        own, again, sent = found
+        assert found[own] is cores[own] is records[own]
+        assert found[again] is not cores[again] is records[again]
+        assert found[sent] is not cores[sent]
+        assert records[sent] is None
+        assert (count, live) == (4, {own, again, sent})
+
+
+def wait_at(gate, arrived):
+    arrived.send(None)
+    gate.recv_ok()
+
+
+def call_by_name():
+    sys.run_for_a_test()
+
+
+def test_goroutines_run_on_when_their_ledger_has_given_them_up():
+    def body():
+        gate, arrived = dgo.Chan(), dgo.Chan(3)
+        handles = [dgo.go(wait_at, gate, arrived) for _ in range(3)]
+        for _ in handles:
+            arrived.recv()
+        with worker.lock:
+            worker.spawner.abandon(ClusterError("gone, for a test"))
+        assert [type(handle.exception()) for handle in handles] == [ClusterError] * 3
+        before = execution.count
+        assert len(execution.live) == before == 4
+        gate.close()
+        while execution.count > 1:
+            dgo.gosched()
+
+    with LocalCluster(nodes=2, seed=1) as cluster:
+        worker = cluster.nodes[1]
+        execution = worker.execution
+        monkey = pytest.MonkeyPatch()
+        monkey.setattr(sys, "run_for_a_test", body, raising=False)
+        cluster.run(lambda: dgo.go(call_by_name).result())
+        monkey.undo()
+        assert (execution.count, execution.live, execution.unstarted_local) == (0, {}, 0)

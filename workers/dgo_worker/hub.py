@@ -100,7 +100,9 @@ class HubHost(GreenletHost):
         self._idle_since = 0.0  # it has nothing to do; 0: it has
         self._looked = False  # since then
         self._looks_at = monkey.get_original("select", "poll")()
-        self._looks_at.register(loop.fileno(), select.POLLIN)  # all that libev waits for
+        descriptor = loop.fileno()  # stands for all that the loop waits for, if it is of epoll's kind
+        if descriptor is not None and descriptor >= 0:
+            self._looks_at.register(descriptor, select.POLLIN)
         self.polling = False
         self._preempt = preempt
         self._preempted: deque[Task] = deque()
