@@ -57,7 +57,7 @@ def test_the_example_notebook_shows_what_it_says(
     assert "looking from 0 to 10000\n" in cells["goroutines"]
     assert "2262" in cells["goroutines"]
     assert "<td style='text-align:left'>returned</td>" in cells["handle"]
-    assert "worker-1" in cells["cluster"]
+    assert "worker-" in cells["cluster"]  # one of them, if the other one is still starting
     assert "[0, 1, 4, 9, 16]" in cells["channels"]
     assert "(0, 'the quick one')" in cells["select"]
     assert "collatz: 100%" in cells["map"]
