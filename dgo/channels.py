@@ -194,14 +194,15 @@ class SendChan(_Handle, Generic[T_contra]):
         try:  # see "The short way" at the head of this module
             lock.acquire()
             if not core.lent:
-                buffer = core.buffer
+                capacity = core.capacity
                 if (
-                    len(buffer) + core.handed < core.capacity
+                    capacity
+                    and len(core.buffer) + core.handed < capacity
                     and core.receivers.first is None
                     and core.senders.first is None
                     and not core.closed
                 ):
-                    buffer.append(frozen)  # what try_send does with most values, without its frame
+                    core.buffer.append(frozen)  # what try_send does with most values, without its frame
                     return
                 if core.try_send(frozen):
                     return
