@@ -98,8 +98,9 @@ def test_plain_and_selecting_goroutines_pass_every_value_once_in_a_simulation(si
 # ---- forwarders -----------------------------------------------------------------------------------------
 
 
-def forward(source, sink):
+def forward(source, sink, begun):
     """Hands values on until the channel is closed; returns how many."""
+    begun.send(None, timeout=PATIENCE)
     count = 0
     while True:
         value, ok = source.recv_ok(timeout=PATIENCE)
@@ -125,8 +126,11 @@ def collect(sink, count):
 def offer_everywhere(count):
     """Offers each number on four channels at once; it must come out of one of them, once."""
     channels, sink = homes(), away(100)
-    forwarders = [elsewhere(forward, ch, sink) for ch in channels]
+    begun = dgo.Chan(len(channels))  # a lane whose goroutine begins when all is over would get nothing
+    forwarders = [elsewhere(forward, ch, sink, begun) for ch in channels]
     collector = elsewhere(collect, sink, count)
+    for _ in forwarders:
+        begun.recv(timeout=PATIENCE)
     chosen_lanes = [0] * len(channels)
     for i in range(count):
         index, value, ok = chosen(*[dgo.send(ch, i) for ch in channels])
