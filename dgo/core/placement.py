@@ -62,12 +62,6 @@ class Placement:
             load.open = False
             self.loads.changed(load)
 
-    def open_worker(self, node: int) -> None:
-        """It may get goroutines again."""
-        load = self.loads[node]
-        load.open = True
-        self.loads.changed(load)
-
     def remove_worker(self, node: int) -> None:
         """The worker left or died."""
         self.loads.leave(node)

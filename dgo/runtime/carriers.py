@@ -20,8 +20,9 @@ Invariants:
 
 **Whose turn it is.** While both have something, queue and nursery take turns of up to ``SPREE`` goroutines. Children
 that run before their parent is woken by the first of them wake it once, and not each of them anew; and whoever is woken
-waits for a few starts only, and in a new turn of the hub for none. A task that *yields* is behind all of them: it comes
-back into the queue when the nursery is empty, or has had ``LONGEST_YIELD`` starts meanwhile.
+waits for a few starts only. A turn of the hub begins with the queue, if the nursery has had a start since. A task that
+*yields* is behind all of them: it comes back into the queue when the nursery is empty, or has had ``LONGEST_YIELD``
+starts meanwhile.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Census:
             ledger = [[record.number, record.name] for record in node.spawner.ledger.values() if record.job == job]
             if node.execution is None:
                 return ledger, []
-            tasks = [task for task in node.execution.live.values() if task.job == job][:DETAILS]
+            tasks = [task for task in node.execution.tasks() if task.job == job][:DETAILS]
             waits = {ticket.owner: ticket for ticket in node.waits if ticket.state != DONE}
             return ledger, [self._describe(task, waits.get(task)) for task in tasks]
 

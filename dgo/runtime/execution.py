@@ -127,20 +127,19 @@ class Execution:
         """How many goroutines live here."""
         return len(self._others) + self._own
 
+    def tasks(self) -> list[Task]:
+        """The goroutines that live here. It looks through all of the ledger: for rare use."""
+        records = list(self._node.spawner.ledger.values())
+        return [record for record in records if type(record) is Task and record.own] + list(self._others.values())
+
     @property
     def live(self) -> dict[tuple[int, int], Task]:
-        """The goroutines that live here, by spawner and number. It looks through all of the ledger: for rare use."""
-        live = {
-            (record.spawner, record.number): record
-            for record in list(self._node.spawner.ledger.values())
-            if type(record) is Task and record.own
-        }
-        live.update(self._others)
-        return live
+        """As ``tasks()``, by spawner and number."""
+        return {(task.spawner, task.number): task for task in self.tasks()}
 
     def disown(self) -> None:
         """The ledger is about to end all of its goroutines, and some of them run on here."""
-        for task in self.live.values():
+        for task in self.tasks():
             if task.own:
                 task.own = False
                 self._own -= 1
@@ -282,7 +281,7 @@ class Execution:
 
     def waiting(self) -> list[Ticket]:
         """What goroutines on carriers wait on now."""
-        waiting = [task.ticket for task in self.live.values()]
+        waiting = [task.ticket for task in self.tasks()]
         return [ticket for ticket in waiting if ticket is not None and ticket is not IN_QUEUE]
 
     # ---- cancellation ----------------------------------------------------------------------------

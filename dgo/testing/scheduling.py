@@ -146,7 +146,7 @@ class SimulatedHost(GreenletHost):
         if getcurrent() is not self.carriers.hub:
             return  # they could not come back here
         execution = self.node.execution
-        for task in list(execution.live.values()) if execution is not None else ():
+        for task in execution.tasks() if execution is not None else ():
             if type(task.carrier) is Carrier:
                 task.carrier.throw(GreenletExit)
         if self._coroutines is not None:

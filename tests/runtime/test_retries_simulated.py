@@ -206,7 +206,9 @@ def test_those_that_had_not_started_on_the_dead_worker_run_once(seed):
         cluster.coordinator.placement.close_worker(cluster.nodes[2].id)
         handles = [dgo.go.options(retries=1)(tell_and_wait, started, gate) for _ in range(5)]
         arrived.recv(timeout=LIMIT)
-        cluster.coordinator.placement.open_worker(cluster.nodes[2].id)
+        loads = cluster.coordinator.placement.loads
+        loads[cluster.nodes[2].id].open = True
+        loads.changed(loads[cluster.nodes[2].id])
         cluster.kill(1)
         assert [started.recv(timeout=LIMIT) for _ in handles] == ["worker-2"] * 5
         gate.close()

@@ -38,7 +38,8 @@ def test_a_goroutine_that_is_given_back_still_needs_its_labels(seed, monkeypatch
 
         def give_back():
             placement.close_worker(first.id)
-            placement.open_worker(second.id)
+            placement.loads[second.id].open = True
+            placement.loads.changed(placement.loads[second.id])
             first.host.give_back(4)
 
         # A goroutine's function is a copy: it finds this one, which runs in the same process, by name.

@@ -2,8 +2,8 @@
 
 Each turn of gevent's loop: ``_turn`` runs everything that is ready and then sends what was queued; then
 gevent runs callbacks of its own, in which goroutines may go on that waited for its locks; then ``_settle``
-decides whether the loop may sleep (not while something is ready or unsent, or if input has come meanwhile);
-then the loop polls; then input and timers make goroutines ready. So batches leave exactly when there is
+decides whether the loop may sleep (not while something is ready or unsent, or if input has come meanwhile; in a
+conversation it looks for input a moment longer, see ``dgo.core.eagerness``); then the loop polls; then input and timers make goroutines ready. So batches leave exactly when there is
 nothing else to do, and I/O is polled at every tick even when the run queue never empties.
 
 **The tick** comes every 10 ms of CPU time, as a signal, and so inside whatever is running. Carriers return to
@@ -269,17 +269,24 @@ class HubHost(GreenletHost):
 
     def _look_out(self, end: float) -> bool:
         """Looks a moment longer for input, for what other threads make ready, and for what gevent waits for."""
-        transport = self.transport
         queue = self.carriers.queue
         poll = self._looks_at.poll
+        edge_triggered = self.transport.edge_triggered
         while not queue and not poll(0):
-            if transport.ready():
-                transport.stale = True  # to ask may have used up the news
+            if edge_triggered and self._has_news():
                 return True
             if _clock() >= end:
                 return False
             sched_yield()
         return True
+
+    def _has_news(self) -> bool:
+        """Whether a transport has input whose descriptor does not stay readable."""
+        with self.node.lock:  # another thread may send
+            transport = self.transport
+            if transport.ready():
+                transport.stale = True  # to ask may have used up the news
+            return transport.stale
 
     def _polled(self) -> None:
         self.polling = False

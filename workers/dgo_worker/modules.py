@@ -240,8 +240,7 @@ class ShippedModules:
                 self._version(other, name)
 
     def _is_running(self, job: int) -> bool:
-        live = self._execution.live.values()
-        return any(task.job == job and task.carrier is not None for task in live)
+        return any(task.job == job and task.carrier is not None for task in self._execution.tasks())
 
     def _conflict(self, name: str) -> ImportError:
         return ImportError(

@@ -142,7 +142,7 @@ class Worker:
         node.lose(job, "the driver has ended")
         execution = node.execution
         assert execution is not None
-        mine = [task for task in execution.live.values() if task.job == job]
+        mine = [task for task in execution.tasks() if task.job == job]
         if mine:
             # Goroutines cannot be trusted to end by themselves (a finally block may wait for ever), so this
             # process ends and its supervisor starts another.
