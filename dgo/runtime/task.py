@@ -85,7 +85,7 @@ class Task(Goroutine):
         on_end: Callable[[Goroutine], object] | None = None,
         on_cancel: Callable[[Goroutine], object] | None = None,
     ) -> None:
-        self.number = number  # first what Goroutine.__init__ does, without its frame
+        self.number = number  # first what Goroutine.__init__ does: its frame would be a fifteenth of a spawn
         self.job = job
         self.name = name
         self.held = None

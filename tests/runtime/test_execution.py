@@ -8,9 +8,12 @@ import pytest
 
 import dgo
 import dgo.time
+from dgo.core.goroutine import Goroutine
 from dgo.errors import ClusterError, LockLost
+from dgo.runtime.task import Task
 from dgo.testing import LocalCluster
 from dgo.wire.messages import Msg, ProtocolError
+from dgo.wire.snapshot import Call
 
 
 @pytest.mark.parametrize("options", [1, "x", ["resources"], {"resources": 1}, {"resources": {"gpu": "one"}}])
@@ -167,6 +170,15 @@ def test_goroutines_that_come_together_are_told_together():
 
 
 # ---- tasks that are their own records ----------------------------------------------------------
+
+
+def test_a_new_task_is_as_a_new_record():
+    record = Goroutine(7, "name", None, 3)
+    task = Task(1, 7, 3, "name", Call("name", b"key", None, (), {}, None, ()))
+    for slot in Goroutine.__slots__:
+        if slot != "__weakref__":
+            assert getattr(task, slot) == getattr(record, slot), slot
+    task.check()
 
 
 def use_everything(mutex, number):

@@ -2,9 +2,10 @@
 
 Each turn of gevent's loop: ``_turn`` runs everything that is ready and then sends what was queued; then
 gevent runs callbacks of its own, in which goroutines may go on that waited for its locks; then ``_settle``
-decides whether the loop may sleep (not while something is ready or unsent, or if input has come meanwhile; in a
-conversation it looks for input a moment longer, see ``dgo.core.eagerness``); then the loop polls; then input and timers make goroutines ready. So batches leave exactly when there is
-nothing else to do, and I/O is polled at every tick even when the run queue never empties.
+decides whether the loop may sleep (not while something is ready or unsent, or if input has come meanwhile; in
+a conversation it looks for input a moment longer, see ``dgo.core.eagerness``); then the loop polls; then input
+and timers make goroutines ready. So batches leave exactly when there is nothing else to do, and I/O is polled
+at every tick even when the run queue never empties.
 
 **The tick** comes every 10 ms of CPU time, as a signal, and so inside whatever is running. Carriers return to
 the hub between two goroutines once it has come. A goroutine that computes is switched out there and then, if
